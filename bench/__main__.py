@@ -1,0 +1,77 @@
+"""`python -m bench [rows…] [--quick]`: measure the rows of the performance table that exist, print them, keep the report.
+
+Its one rule: speed is never an assertion. It ends with 0 whatever the figures say, and with 1 only if a row broke.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import sys
+import time
+import traceback
+
+from . import rows as package
+from .bed import Bed
+from .report import Report, show
+
+ORDER = (
+    "receiver_warm",
+    "receiver_start",
+    "function_start",
+    "normalising",
+    "receiving",
+    "hot_tenant",
+    "pushing",
+    "pages",
+    "acknowledging",
+    "socket_latency",
+    "memory",
+    "layer_size",
+)
+
+
+def main() -> int:
+    """Run the benchmark."""
+    known = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    choices = [name for name in ORDER if name in known]
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("rows", nargs="*", metavar="row", help=f"only these: {', '.join(choices)}")
+    parser.add_argument("--quick", action="store_true", help="fewer repeats: a minute instead of five; keeps no report")
+    parser.add_argument("--with-pywa", action="store_true", help="also install pywa for a moment and measure it")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.rows) - set(choices):
+        parser.error(f"there is no row {', '.join(sorted(unknown))}")
+    wanted = [name for name in choices if name in chosen.rows] or choices
+    report = Report(quick=chosen.quick)
+    bed = Bed(quick=chosen.quick, with_pywa=chosen.with_pywa)
+    try:
+        for number, name in enumerate(wanted, 1):
+            _measure(name, f"[{number}/{len(wanted)}]", bed, report)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    finally:
+        bed.close()
+    print(report.table())
+    report.keep(whole=not chosen.quick and not chosen.rows)
+    return 1 if report.broken else 0
+
+
+def _measure(name: str, position: str, bed: Bed, report: Report) -> None:
+    module = importlib.import_module(f"{package.__name__}.{name}")
+    print(f"{position} {module.TITLE}", file=sys.stderr, flush=True)
+    began = time.monotonic()
+    try:
+        for row in module.rows(bed):
+            report.rows.append(row)
+            print(f"    {show(row)}", file=sys.stderr, flush=True)
+    except Exception as error:
+        traceback.print_exc()
+        report.broken[name] = f"{type(error).__name__}: {error}"
+    report.seconds[name] = round(time.monotonic() - began, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

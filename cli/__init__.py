@@ -1,0 +1,1 @@
+"""The `parley` command. Its one rule: a command that fails says why in one line and exits with a code that says so."""

@@ -1,0 +1,38 @@
+"""realtime_pusher: large audiences, and what an inline push left behind. The one rule: the hint names a tenant and
+nothing else; what there is to push, the rows say.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+from uuid import UUID
+
+from parley import wiring
+from parley.domain.errors import ParleyError
+from parley.edge.records import partial_failure, pause_seconds
+
+LOG = logging.getLogger("parley.realtime_pusher")
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Push the tenants these hints name, each once; answer which hints must come again."""
+    failed = []
+    pushed: set[UUID] = set()
+    for record in event["Records"]:
+        try:
+            tenant_id = UUID(json.loads(record["body"])["tenantId"])
+            if tenant_id not in pushed:
+                wiring.patient_pusher().push(tenant_id)
+                pushed.add(tenant_id)
+        except (ParleyError, ValueError, KeyError, TypeError) as error:
+            failed.append(record["messageId"])
+            LOG.warning("hint put off: %s", getattr(error, "code", type(error).__name__))
+            try:
+                wiring.push_queue().change_visibility(record["receiptHandle"], pause_seconds(record))
+            except ParleyError:
+                # The queue's own visibility timeout brings it back.
+                LOG.warning("visibility unchanged")
+    LOG.info("hints followed %s", json.dumps({"hints": len(event["Records"]), "failed": len(failed)}))
+    return partial_failure(failed)

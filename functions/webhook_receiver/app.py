@@ -1,0 +1,55 @@
+"""webhook_receiver: GET and POST of a gateway. The one rule: 200 means durably written, and no database is touched
+on the way.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from parley import wiring
+from parley.edge.problems import problem
+from parley.edge.webhooks import read_webhook
+
+LOG = logging.getLogger("parley.webhook_receiver")
+RECEIVED = json.dumps({"received": True})
+
+wiring.load_for_webhooks()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer one request of the HTTP API (payload 2.0)."""
+    correlation_id = wiring.new_id()
+    path = event["pathParameters"]
+    about = {
+        "correlation_id": str(correlation_id),
+        "provider": path["provider"][:40],
+        "integration_id": path["integrationId"][:40],
+    }
+    try:
+        if event["requestContext"]["http"]["method"] == "GET":
+            query = event.get("queryStringParameters") or {}
+            text = wiring.intake().shake_hands(path["provider"], path["integrationId"], path["token"], query)
+            outcome, answer = "handshake", _answer("text/plain; charset=utf-8", text, about["correlation_id"])
+        else:
+            outcome = wiring.intake().accept(read_webhook(event, datetime.now(UTC), correlation_id))
+            answer = _answer("application/json", RECEIVED, about["correlation_id"])
+    except Exception as error:
+        answer = problem(error, about["correlation_id"])
+        failed = answer["statusCode"] >= 500
+        about["error"] = type(error).__name__
+        LOG.log(logging.ERROR if failed else logging.WARNING, "webhook refused", exc_info=failed, extra=about)
+        return answer
+    LOG.log(logging.WARNING if outcome == "spool" else logging.INFO, "webhook to %s", outcome, extra=about)
+    return answer
+
+
+def _answer(content_type: str, body: str, correlation_id: str) -> dict[str, Any]:
+    headers = {
+        "content-type": content_type,
+        "x-content-type-options": "nosniff",
+        "x-correlation-id": correlation_id,
+    }
+    return {"statusCode": 200, "headers": headers, "body": body}

@@ -1,0 +1,1 @@
+"""AWS, thin and typed. Its one rule: no decision is taken here."""

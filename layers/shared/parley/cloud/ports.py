@@ -1,0 +1,118 @@
+"""What services ask of the cloud, and the errors they may meet. The one rule: services know these, never the classes
+behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from parley.domain.errors import ParleyError, Unavailable
+
+
+class Gone(ParleyError):
+    """This connection is closed; it will never come back."""
+
+    code = "gone"
+    status = 410
+
+
+class Throttled(Unavailable):
+    """Too many requests at once; the same request may succeed in a moment."""
+
+    code = "throttled"
+
+
+class PostFailed(Unavailable):
+    """The frame could not be handed over; whether the connection lives is not known."""
+
+    code = "post_failed"
+
+
+class NotSealedHere(ParleyError):
+    """These credentials were not sealed for this integration, or were changed since."""
+
+    code = "not_sealed_here"
+
+
+class Queue(Protocol):
+    """One standard queue."""
+
+    def send(self, body: str, group_id: str, delay_seconds: int = 0) -> None:
+        """Queue one message, durably once this returns; `delay_seconds` is at most 900.
+
+        Raises Unavailable (sent or not is then unknown; repeating is harmless).
+        """
+
+    def change_visibility(self, receipt: str, seconds: int) -> None:
+        """Show a received message again after `seconds` (0 to 43200).
+
+        Raises Unavailable.
+        """
+
+
+class Bucket(Protocol):
+    """The deployment's private bucket."""
+
+    def put(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """Store an object, replacing what was there.
+
+        Raises Unavailable.
+        """
+
+    def get(self, key: str, limit: int) -> bytes:
+        """Read an object of at most `limit` bytes.
+
+        Raises NotFound, TooLarge, Unavailable.
+        """
+
+    def delete(self, key: str) -> None:
+        """Delete an object; one that is not there is no error.
+
+        Raises Unavailable.
+        """
+
+    def list_prefix(self, prefix: str, limit: int = 1000) -> list[str]:
+        """Name at most `limit` objects below `prefix`, in the order of their names.
+
+        Raises Unavailable.
+        """
+
+
+class Secrets(Protocol):
+    """The deployment's secrets, each a flat JSON object."""
+
+    def read(self, arn: str) -> Mapping[str, str]:
+        """Return a secret, at most five minutes old; the same object as long as nothing was read anew.
+
+        Raises Unavailable.
+        """
+
+
+class Connections(Protocol):
+    """The WebSocket connections of the API's `@connections` endpoint."""
+
+    def post(self, connection_id: str, data: bytes) -> None:
+        """Hand one frame over; that it arrived is not promised.
+
+        Raises Gone, Throttled, PostFailed.
+        """
+
+    def close(self, connection_id: str) -> None:
+        """Close a connection; one that is already gone is no error.
+
+        Raises Throttled, PostFailed.
+        """
+
+
+class Sealer(Protocol):
+    """Seals credentials so that only their own integration's row opens them."""
+
+    def seal(self, plain: Mapping[str, str], tenant_id: object, integration_id: object, purpose: str) -> bytes:
+        """Encrypt under the current key."""
+
+    def open(self, sealed: bytes, tenant_id: object, integration_id: object, purpose: str) -> dict[str, str]:
+        """Decrypt what was sealed for exactly this tenant, integration and purpose, under any live key.
+
+        Raises NotSealedHere.
+        """

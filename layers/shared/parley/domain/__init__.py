@@ -1,0 +1,1 @@
+"""The model as plain typed Python. Its one rule: pure; no clock, no network, no database."""

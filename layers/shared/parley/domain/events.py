@@ -1,0 +1,74 @@
+"""Events: what changed, told by ids. The one rule: nothing a person wrote is in an event; it is rendered when read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+TENANT_TOPIC = "tenant"
+
+
+def conversation_topic(conversation_id: UUID | str) -> str:
+    """Everything in one thread."""
+    return f"conversation:{conversation_id}"
+
+
+def user_topic(user_id: UUID | str) -> str:
+    """What concerns one person alone."""
+    return f"user:{user_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event about to be written. `topics` is its audience; `delta` small, and free of text."""
+
+    type: str
+    topics: tuple[str, ...]
+    conversation_id: UUID | None = None
+    message_id: UUID | None = None
+    contact_id: UUID | None = None
+    delta: Mapping[str, Any] = field(default_factory=dict)
+    actor: Mapping[str, Any] | None = None
+    correlation_id: UUID | None = None
+
+
+def message_new(conversation_id: UUID, message_id: UUID, correlation_id: UUID | None) -> NewEvent:
+    """A message came to be; it carries its conversation, so there is no separate conversation.updated."""
+    topics = (TENANT_TOPIC, conversation_topic(conversation_id))
+    return NewEvent("message.new", topics, conversation_id, message_id, correlation_id=correlation_id)
+
+
+def message_status(
+    conversation_id: UUID,
+    message_id: UUID,
+    *,
+    status: str,
+    version: int,
+    occurred_at: str | None,
+    error: Mapping[str, Any] | None,
+    is_last: bool,
+    correlation_id: UUID | None,
+) -> NewEvent:
+    """A message's status changed. The tenant's inbox hears of it only where the message is the conversation's last."""
+    thread = conversation_topic(conversation_id)
+    return NewEvent(
+        "message.status",
+        (TENANT_TOPIC, thread) if is_last else (thread,),
+        conversation_id,
+        message_id,
+        delta={"status": status, "error": error, "version": version, "occurredAt": occurred_at},
+        correlation_id=correlation_id,
+    )
+
+
+def conversation_new(conversation_id: UUID, correlation_id: UUID | None) -> NewEvent:
+    """A conversation came to be."""
+    topics = (TENANT_TOPIC, conversation_topic(conversation_id))
+    return NewEvent("conversation.new", topics, conversation_id, correlation_id=correlation_id)
+
+
+def contact_updated(contact_id: UUID, correlation_id: UUID | None) -> NewEvent:
+    """A contact's name or another of its facts changed."""
+    return NewEvent("contact.updated", (TENANT_TOPIC,), contact_id=contact_id, correlation_id=correlation_id)

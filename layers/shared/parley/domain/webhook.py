@@ -1,0 +1,77 @@
+"""A webhook on its way: the raw bytes a gateway posted and what the door knew of them. The one rule: the bytes are
+never changed, for signatures are over them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from .errors import Unreadable
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """`headers`: only those worth keeping, names in lower case. Either `body` is here or `pointer` names the object
+    that holds it. `generation`: of the URL token it came with.
+    """
+
+    provider: str
+    integration_id: UUID
+    generation: int
+    received_at: datetime
+    correlation_id: UUID
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    pointer: str | None = None
+
+    @cached_property
+    def body_hash(self) -> bytes:
+        """SHA-256 of the bytes received: what makes a repetition one."""
+        return hashlib.sha256(self.body or b"").digest()
+
+    def with_body(self, body: bytes) -> Webhook:
+        """The same webhook, its object read."""
+        return replace(self, body=body)
+
+    def encode(self) -> str:
+        """The queue message. The body travels as base64: SQS refuses some control characters."""
+        message: dict[str, Any] = {
+            "v": 1,
+            "provider": self.provider,
+            "integrationId": str(self.integration_id),
+            "generation": self.generation,
+            "receivedAt": self.received_at.isoformat(),
+            "correlationId": str(self.correlation_id),
+            "headers": dict(self.headers),
+        }
+        if self.pointer is not None:
+            message["pointer"] = self.pointer
+        else:
+            message["body"] = b64encode(self.body or b"").decode()
+        return json.dumps(message, separators=(",", ":"))
+
+    @classmethod
+    def decode(cls, text: str) -> Webhook:
+        """Read a queue message. Raises Unreadable where it is none of ours."""
+        try:
+            message = json.loads(text)
+            return cls(
+                provider=message["provider"],
+                integration_id=UUID(message["integrationId"]),
+                generation=int(message["generation"]),
+                received_at=datetime.fromisoformat(message["receivedAt"]),
+                correlation_id=UUID(message["correlationId"]),
+                headers=message["headers"],
+                body=b64decode(message["body"]) if "body" in message else None,
+                pointer=message.get("pointer"),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Unreadable("The queue message is not a webhook.") from error

@@ -1,0 +1,55 @@
+"""The event log by HTTP, and the way to the socket. The one rule: what these answer is what the socket says, event
+for event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from parley.domain.principal import Principal
+
+from .api import Api, answer
+from .schemas import Limit
+
+EventLimit = Annotated[Limit, Query(ge=1, le=500)]
+View = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Realtime:
+    """The use cases behind these routes; each answers the whole body."""
+
+    events_after: Callable[[Principal, str | None, int, Sequence[str] | None], View]
+    snapshot: Callable[[Principal], View]
+    issue_ticket: Callable[[Principal], View]
+    presence: Callable[[Principal], View]
+
+
+def add_realtime_routes(api: Api, realtime: Realtime) -> None:
+    """Answer the routes of the event log and of realtime."""
+
+    @api.route("GET", "/v1/events", scope="events:read")
+    def list_events(
+        after: Annotated[str | None, Query(max_length=200)] = None,
+        limit: EventLimit = 100,
+        topics: Annotated[str | None, Query(max_length=4000, description="comma-separated")] = None,
+    ) -> Response[Any]:
+        wanted = [topic.strip() for topic in topics.split(",") if topic.strip()] if topics else None
+        return answer(realtime.events_after(api.caller, after, limit, wanted))
+
+    @api.route("GET", "/v1/snapshot", scope="events:read")
+    def get_snapshot() -> Response[Any]:
+        return answer(realtime.snapshot(api.caller))
+
+    @api.route("POST", "/v1/realtime/ticket", scope="events:read")
+    def create_ticket() -> Response[Any]:
+        return answer(realtime.issue_ticket(api.caller))
+
+    @api.route("GET", "/v1/presence", scope="events:read")
+    def get_presence() -> Response[Any]:
+        return answer(realtime.presence(api.caller))

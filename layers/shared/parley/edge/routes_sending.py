@@ -1,0 +1,105 @@
+"""Messages, to send: the REST form and the short form older frontends use. The one rule: both are the same path
+inside; they differ in what they answer, and in that the short form always waits for the gateway.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path
+
+from parley.domain.errors import InvalidRequest
+from parley.services.outbox import Outbox, SendRequest
+
+from .api import Api, answer
+from .problems import known_error, problem_headers
+from .schemas import SendBody, ShortSendBody, is_client_key
+
+SHORT_FORM_WAITS_SECONDS: Final = 10
+FAILED_STATUS: Final = {"window_closed": 409, "rate_limited": 429, "unavailable": 503}
+"""The status of the short form for a message the gateway did not take; 422 for all others."""
+
+_ON_ITS_WAY = frozenset({"sent", "delivered", "read", "played"})
+_WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,3})\"?")
+
+
+def add_sending_routes(api: Api, outbox: Callable[[], Outbox]) -> None:
+    """Answer the routes that send."""
+
+    @api.route("POST", "/v1/conversations/{id}/messages", scope="messages:write")
+    def send(conversation_id: Annotated[UUID, Path(alias="id")], body: Annotated[SendBody, Body()]) -> Response[Any]:
+        api.call.facts["conversation_id"] = str(conversation_id)
+        request = SendRequest(
+            kind=body.type,
+            text=body.text,
+            reply_to=body.reply_to,
+            metadata=body.metadata or {},
+            expected_number=body.expected_number,
+        )
+        key = _idempotency_key(api.call.headers)
+        taken = outbox().send(api.caller, conversation_id, request, key, api.call.correlation_id)
+        view, status, headers = taken.view, 202, {"location": f"/v1/messages/{taken.view['id']}"}
+        if taken.replayed:
+            headers["idempotency-replayed"] = "true"
+        if seconds := preferred_wait(api.call.headers.get("prefer", "")):
+            headers["preference-applied"] = f"wait={seconds}"
+            view = outbox().wait(api.caller, UUID(view["id"]), seconds)
+            status = 201 if view["status"] in _ON_ITS_WAY or view["status"] == "failed" else 202
+        api.call.facts |= {"message_id": view["id"], "replayed": taken.replayed}
+        return answer({"data": view}, status, headers)
+
+    @api.route("POST", "/send-message", scope="messages:write", shape=short_problem)
+    def send_short(body: Annotated[ShortSendBody, Body()]) -> Response[Any]:
+        api.call.facts["conversation_id"] = str(body.conversation_id)
+        request = SendRequest(kind=body.message_type, text=body.message)
+        taken = outbox().send(api.caller, body.conversation_id, request, body.client_key, api.call.correlation_id)
+        view = outbox().wait(api.caller, UUID(taken.view["id"]), SHORT_FORM_WAITS_SECONDS)
+        api.call.facts |= {"message_id": view["id"], "replayed": taken.replayed}
+        if view["status"] == "failed":
+            return _short_failure(view["error"] or {})
+        return answer(
+            {
+                "success": True,
+                "messageId": view["id"],
+                "externalMessageId": view["providerMessageId"],
+                "status": view["status"],
+            }
+        )
+
+
+def preferred_wait(prefer: str) -> int | None:
+    """The seconds of `Prefer: wait=N` (RFC 7240) if they are 1 to 25; any other preference is ignored."""
+    for preference in prefer.split(","):
+        wait = _WAIT.fullmatch(preference.split(";")[0].strip().lower())
+        if wait is not None:
+            seconds = int(wait[1])
+            return seconds if 1 <= seconds <= 25 else None
+    return None
+
+
+def short_problem(error: Exception, _request_id: str, correlation_id: str) -> dict[str, Any]:
+    """An error in the short form, with the status problem+json would have."""
+    known = known_error(error)
+    told = "; ".join(f"{one['path']}: {one['message']}" for one in known.errors)
+    body = {"success": False, "error": f"{known.detail} {told}".strip(), "code": known.code}
+    headers = problem_headers(known, "application/json", correlation_id)
+    return {"statusCode": known.status, "headers": headers, "body": json.dumps(body), "isBase64Encoded": False}
+
+
+def _short_failure(error: Mapping[str, Any]) -> Response[Any]:
+    code = str(error.get("code") or "provider_rejected")
+    message = str(error.get("message") or "The gateway did not take the message.")
+    return answer({"success": False, "error": message, "code": code}, FAILED_STATUS.get(code, 422))
+
+
+def _idempotency_key(headers: Mapping[str, str]) -> str | None:
+    key = headers.get("idempotency-key")
+    if key is None or is_client_key(key):
+        return key
+    problem = {"path": "Idempotency-Key", "message": "should have 1 to 255 printable characters"}
+    raise InvalidRequest(errors=[problem])

@@ -1,0 +1,103 @@
+"""The net under the hints: finds what a lost hint, a dead worker or a failed queue left behind. The one rule: each step
+is bounded, harmless to repeat and harmless when two run at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from parley.cloud.ports import Bucket, Queue
+from parley.domain.errors import NotFound
+from parley.domain.webhook import Webhook
+from parley.store import housekeeping as store
+from parley.store.database import Database
+
+from .deliver import hint
+
+SPOOL = "spool/"
+LARGEST_SPOOLED = 8 * 1024 * 1024
+_LAGGING_AFTER = timedelta(seconds=2)
+_AT_MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How much each step found."""
+
+    hinted: int
+    unspooled: int
+    disconnected: int
+    pushed: int
+
+
+class Housekeeper:
+    """`silent_for`: a connection unheard for so long is dead. `stuck_for`: a message queued or claimed for so long has
+    lost its hint or its sender.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        inbound: Queue,
+        outbound: Queue,
+        bucket: Bucket,
+        wake: Callable[[UUID], None],
+        silent_for: timedelta,
+        stuck_for: timedelta,
+    ) -> None:
+        self._database = database
+        self._inbound = inbound
+        self._outbound = outbound
+        self._bucket = bucket
+        self._wake = wake
+        self._silent_for = silent_for
+        self._stuck_for = stuck_for
+
+    def sweep(self) -> Swept:
+        """Run every step once. Raises Unavailable where one cannot run; the next minute tries again."""
+        with self._database.unscoped() as tx:
+            store.make_partitions(tx)
+        return Swept(self._hint_stuck(), self._empty_spool(), self._drop_silent(), self._push_lagging())
+
+    def _hint_stuck(self) -> int:
+        with self._database.unscoped() as tx:
+            stuck = store.find_stuck_sends(tx, self._stuck_for, _AT_MOST)
+        for row in stuck:
+            hint(self._outbound, row["tenant_id"], row["conversation_id"], row["integration_id"], timedelta())
+        return len(stuck)
+
+    def _empty_spool(self) -> int:
+        """Give spooled webhooks to the queue, oldest first; an object goes only once the queue confirmed."""
+        keys = self._bucket.list_prefix(SPOOL, _AT_MOST)
+        for key in keys:
+            try:
+                envelope = self._bucket.get(key, LARGEST_SPOOLED).decode()
+            except NotFound:
+                continue
+            self._inbound.send(envelope, str(Webhook.decode(envelope).integration_id))
+            self._bucket.delete(key)
+        return len(keys)
+
+    def _drop_silent(self) -> int:
+        with self._database.unscoped() as tx:
+            silent = store.find_silent_connections(tx, self._silent_for)
+        by_tenant: dict[UUID, list[str]] = defaultdict(list)
+        for row in silent:
+            by_tenant[row["tenant_id"]].append(row["id"])
+        for tenant_id, ids in by_tenant.items():
+            with self._database.transaction(tenant_id) as tx:
+                store.delete_silent_connections(tx, ids, self._silent_for)
+                store.delete_expired_tickets(tx)
+        return len(silent)
+
+    def _push_lagging(self) -> int:
+        with self._database.unscoped() as tx:
+            lagging = store.find_lagging_tenants(tx, _LAGGING_AFTER)
+        for tenant_id in lagging:
+            self._wake(tenant_id)
+        return len(lagging)

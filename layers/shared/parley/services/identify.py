@@ -1,0 +1,102 @@
+"""Find or create the contact behind each webhook's person. The one rule: who inserts an address first owns it; everyone
+else finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from parley.domain.identity import Address, Person
+from parley.store import receiving as store
+from parley.store.database import Transaction
+from parley.store.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A person seen on an integration at a time, and the webhook that is the evidence."""
+
+    integration_id: UUID
+    person: Person
+    seen_at: datetime
+    correlation_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """`contacts`: the contact of each sighting, in order. `renamed`: contacts that existed and have a new name."""
+
+    contacts: list[UUID]
+    renamed: list[UUID]
+
+
+def identify(tx: Transaction, sightings: Sequence[Sighting]) -> Identified:
+    """Find, create and lock the contacts of these sightings, and keep their names fresh."""
+    if not sightings:
+        return Identified([], [])
+    contacts, created = _resolve(tx, sightings)
+    locked = store.lock_contacts(tx, contacts)
+    newest: dict[UUID, tuple[datetime, str]] = {}
+    for contact_id, sighting in zip(contacts, sightings, strict=True):
+        if sighting.person.name:
+            told = (sighting.seen_at, sighting.person.name)
+            newest[contact_id] = max(told, newest.get(contact_id, told))
+    changes: list[dict[str, Any]] = []
+    renamed: list[UUID] = []
+    for contact_id, told in sorted(newest.items()):
+        known = locked[contact_id]
+        if known["name_at"] is None or told > (known["name_at"], known["name"]):
+            changes.append({"id": contact_id, "name": told[1], "name_at": told[0]})
+            if contact_id not in created and told[1] != known["name"]:
+                renamed.append(contact_id)
+    store.rename_contacts(tx, changes)
+    return Identified(contacts, renamed)
+
+
+def _resolve(tx: Transaction, sightings: Sequence[Sighting]) -> tuple[list[UUID], set[UUID]]:
+    """The contact of each sighting, and which of them this transaction created."""
+    created: set[UUID] = set()
+    while True:
+        known = store.find_aliases(tx, {key for s in sightings for key in _keys(s)})
+        contacts: list[UUID] = []
+        firsts: list[dict[str, Any]] = []
+        others: list[dict[str, Any]] = []
+        for sighting in sightings:
+            keys = _keys(sighting)
+            contact_id = next((known[key] for key in keys if key in known), None)
+            if contact_id is None:
+                contact_id = new_id()
+                known[keys[0]] = contact_id
+                firsts.append(_alias(sighting, sighting.person.addresses[0], contact_id))
+            for key, address in zip(keys, sighting.person.addresses, strict=True):
+                if key not in known:
+                    known[key] = contact_id
+                    others.append(_alias(sighting, address, contact_id))
+            contacts.append(contact_id)
+        inserted = store.insert_contacts(tx, firsts)
+        created |= inserted
+        if len(inserted) == len(firsts):
+            store.insert_aliases(tx, others)
+            return contacts, created
+        # Another worker created one of them meanwhile: look again, now that its addresses can be seen.
+
+
+def _keys(sighting: Sighting) -> list[store.AliasKey]:
+    return [
+        (address.scope(sighting.integration_id), address.kind, address.key) for address in sighting.person.addresses
+    ]
+
+
+def _alias(sighting: Sighting, address: Address, contact_id: UUID) -> dict[str, Any]:
+    return {
+        "scope": address.scope(sighting.integration_id),
+        "kind": address.kind,
+        "value": address.key,
+        "address": address.value,
+        "contact_id": contact_id,
+        "evidence": {"correlationId": sighting.correlation_id, "integrationId": sighting.integration_id},
+    }

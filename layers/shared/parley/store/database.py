@@ -1,0 +1,133 @@
+"""The connection to Postgres and the tenant-scoped transaction. The one rule: one tenant a transaction, set with
+`set_config(…, true)` so that nothing outlives it, whatever pooler is in between.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from parley.domain.errors import Contention, DataRefused, Unavailable
+
+Row = dict[str, Any]
+Result = TypeVar("Result")
+
+
+def jsonb(value: Any) -> Jsonb:
+    """A jsonb parameter; ids and times are written as text."""
+    return Jsonb(value, dumps=_dumps)
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+class Transaction:
+    """An open transaction; every query may use `%(tenant_id)s`."""
+
+    def __init__(self, connection: psycopg.Connection[Row], tenant_id: UUID | None) -> None:
+        self._connection = connection
+        self.tenant_id = tenant_id
+
+    def rows(self, query: str, **parameters: Any) -> list[Row]:
+        """All rows of a query."""
+        return self._run(query, parameters).fetchall()
+
+    def row(self, query: str, **parameters: Any) -> Row | None:
+        """The first row of a query, or None."""
+        return self._run(query, parameters).fetchone()
+
+    def value(self, query: str, **parameters: Any) -> Any:
+        """The first column of the first row, or None."""
+        row = self.row(query, **parameters)
+        return next(iter(row.values())) if row else None
+
+    def execute(self, query: str, **parameters: Any) -> int:
+        """Run a statement; answer how many rows it touched."""
+        return self._run(query, parameters).rowcount
+
+    def _run(self, query: str, parameters: Mapping[str, Any]) -> psycopg.Cursor[Row]:
+        # Queries come from store/sql/*.sql alone (queries.py); psycopg wants that said in types.
+        return self._connection.execute(query, {"tenant_id": self.tenant_id, **parameters})
+
+
+class Database:
+    """One connection a thread, opened at first use and again after it broke."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._local = threading.local()
+
+    @contextmanager
+    def transaction(self, tenant_id: UUID, *, repeatable_read: bool = False) -> Iterator[Transaction]:
+        """A transaction in which only this tenant exists; commits unless it raises.
+
+        Raises Unavailable (the database is away), Contention (deadlock: repeat), DataRefused (a constraint or a value;
+        `constraint` names it).
+        """
+        with self._transaction(repeatable_read) as connection:
+            connection.execute("select set_config('parley.tenant', %s, true)", [str(tenant_id)])
+            yield Transaction(connection, tenant_id)
+
+    @contextmanager
+    def unscoped(self) -> Iterator[Transaction]:
+        """A transaction without a tenant: only the functions that look across tenants see anything in it."""
+        with self._transaction(False) as connection:
+            yield Transaction(connection, None)
+
+    def run(self, tenant_id: UUID, work: Callable[[Transaction], Result], attempts: int = 5) -> Result:
+        """Run `work` in a transaction of this tenant, again where two transactions met."""
+        for _ in range(attempts - 1):
+            try:
+                with self.transaction(tenant_id) as tx:
+                    return work(tx)
+            except Contention:
+                continue
+        with self.transaction(tenant_id) as tx:
+            return work(tx)
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            self._local.connection = None
+            connection.close()
+
+    @contextmanager
+    def _transaction(self, repeatable_read: bool) -> Iterator[psycopg.Connection[Row]]:
+        try:
+            connection = self._connection()
+            with connection.transaction():
+                if repeatable_read:
+                    connection.execute("set transaction isolation level repeatable read")
+                yield connection
+        except (pg.DeadlockDetected, pg.SerializationFailure) as error:
+            raise Contention from error
+        except (pg.LockNotAvailable, pg.QueryCanceled) as error:
+            raise Unavailable("The database is busy.") from error
+        except pg.ProgramLimitExceeded as error:
+            raise DataRefused("A value is too large.") from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            self.close()
+            raise Unavailable("The database cannot be reached.") from error
+        except (psycopg.IntegrityError, psycopg.DataError) as error:
+            raise DataRefused(type(error).__name__, constraint=error.diag.constraint_name) from error
+
+    def _connection(self) -> psycopg.Connection[Row]:
+        connection = getattr(self._local, "connection", None)
+        if connection is None or connection.closed:
+            # No prepared statements: through a pooler the next transaction may be on another server connection.
+            connection = psycopg.connect(
+                self._conninfo, autocommit=True, row_factory=dict_row, prepare_threshold=None, connect_timeout=5
+            )
+            self._local.connection = connection
+        return cast("psycopg.Connection[Row]", connection)

@@ -1,0 +1,115 @@
+"""The statements of sending. The one rule: order and exclusion are constraints (`messages_one_sending`,
+`messages_client_key`), so whoever loses a race learns it from Postgres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from .database import Row, Transaction, jsonb
+from .queries import queries
+
+_SQL = queries("sending")
+
+
+def lock_conversation(tx: Transaction, conversation_id: UUID) -> Row | None:
+    """Lock the conversation to write into it; None if the tenant has no such one."""
+    return tx.row(_SQL["lock_conversation"], id=conversation_id)
+
+
+def find_by_client_key(tx: Transaction, principal: str, client_key: str) -> Row | None:
+    """The message (id, integration_id, request_hash) that this caller's key already made."""
+    return tx.row(_SQL["find_by_client_key"], principal=principal, client_key=client_key)
+
+
+def unseen(tx: Transaction, conversation_id: UUID, number: int) -> list[Row]:
+    """Messages (id, direction, sender_id) written after this number, at most 100."""
+    return tx.rows(_SQL["unseen"], conversation_id=conversation_id, number=number)
+
+
+def provider_id_of(tx: Transaction, conversation_id: UUID, message_id: UUID) -> str | None:
+    """The gateway's id of a message of this conversation, if it has one."""
+    found: str | None = tx.value(_SQL["provider_id_of"], conversation_id=conversation_id, id=message_id)
+    return found
+
+
+def insert_outgoing(tx: Transaction, row: Mapping[str, Any]) -> datetime:
+    """Insert a queued message; answer its time. Raises DataRefused (`messages_client_key`) where the key is taken."""
+    jsons = {"content": jsonb(row["content"]), "metadata": jsonb(row["metadata"])}
+    written: datetime = tx.value(_SQL["insert_outgoing"], **{**row, **jsons})
+    return written
+
+
+def append_to_conversation(
+    tx: Transaction, conversation_id: UUID, *, number: int, message_id: UUID, occurred_at: datetime, newest: bool
+) -> None:
+    """Move the locked conversation's summary on to its new message."""
+    tx.execute(
+        _SQL["append_to_conversation"],
+        id=conversation_id,
+        number=number,
+        message_id=message_id,
+        occurred_at=occurred_at,
+        newest=newest,
+    )
+
+
+def lapsed_claims(tx: Transaction, conversation_id: UUID) -> list[Row]:
+    """Lock and answer the messages (id, attempt_id) whose sender let its lease run out."""
+    return tx.rows(_SQL["lapsed_claims"], conversation_id=conversation_id)
+
+
+def lock_head(tx: Transaction, conversation_id: UUID) -> Row | None:
+    """Lock and answer the oldest queued message, with its address and account; `due_in` in seconds, `busy` where
+    another message of the conversation is on its way.
+    """
+    return tx.row(_SQL["head"], conversation_id=conversation_id)
+
+
+def claim(tx: Transaction, message_id: UUID, attempt_id: UUID, lease: timedelta) -> None:
+    """Claim a message. Raises DataRefused (`messages_one_sending`) where another one is on its way."""
+    tx.execute(_SQL["claim"], id=message_id, attempt_id=attempt_id, lease=lease)
+    tx.execute(_SQL["insert_attempt"], id=message_id, attempt_id=attempt_id, lease=lease)
+
+
+def end_attempt(tx: Transaction, attempt_id: UUID, outcome: str, detail: Mapping[str, Any]) -> None:
+    """Write how a claim ended: accepted, refused, not_sent, uncertain or lapsed."""
+    tx.execute(_SQL["end_attempt"], attempt_id=attempt_id, outcome=outcome, detail=jsonb(dict(detail)))
+
+
+def learn_provider_id(tx: Transaction, message_id: UUID, attempt_id: UUID, provider_message_id: str) -> None:
+    """Keep the gateway's id of a message. Call under `lock_provider_ids`, and project afterwards."""
+    tx.execute(_SQL["learn_provider_id"], id=message_id, attempt_id=attempt_id, provider_message_id=provider_message_id)
+
+
+def settle(
+    tx: Transaction,
+    message_id: UUID,
+    attempt_id: UUID,
+    status: str,
+    *,
+    error: Mapping[str, Any] | None = None,
+    delay: timedelta | None = None,
+) -> Row | None:
+    """Set the status my claim ended with (`delay`: not due again before then); None where evidence said more
+    already.
+    """
+    return tx.row(
+        _SQL["settle"],
+        id=message_id,
+        attempt_id=attempt_id,
+        status=status,
+        error=jsonb(dict(error)) if error is not None else None,
+        delay=delay,
+    )
+
+
+def shown(tx: Transaction, message_id: UUID) -> Row:
+    """A message as its status event shows it."""
+    row = tx.row(_SQL["shown"], id=message_id)
+    if row is None:
+        raise LookupError(message_id)
+    return row

@@ -1,0 +1,70 @@
+-- name: newest_conversations
+-- A page of the inbox, the latest activity first. A conversation without a message stands before all others.
+select c.id, c.last_message_at
+from conversations c
+where c.tenant_id = %(tenant_id)s
+  and (%(status)s::text is null or c.status = %(status)s)
+  and (not %(unassigned)s or c.assignee_id is null)
+  and (%(assignee)s::uuid is null or c.assignee_id = %(assignee)s)
+  and (%(integration_id)s::uuid is null or c.integration_id = %(integration_id)s)
+  and (%(label)s::text is null or %(label)s = any (c.labels))
+  and (%(unread)s::boolean is null or (c.unread_count > 0) = %(unread)s)
+  and (%(before)s::timestamptz is null or c.last_message_at < %(before)s)
+  and (
+    not %(resumes)s
+    or (%(after_at)s::timestamptz is not null and (c.last_message_at, c.id) < (%(after_at)s, %(after_id)s::uuid))
+    or (%(after_at)s::timestamptz is null and (c.last_message_at is not null or c.id < %(after_id)s::uuid))
+  )
+order by c.last_message_at desc, c.id desc
+limit %(limit)s
+
+-- name: oldest_conversations
+-- A page of the inbox, the longest silence first: the reverse of newest_conversations.
+select c.id, c.last_message_at
+from conversations c
+where c.tenant_id = %(tenant_id)s
+  and (%(status)s::text is null or c.status = %(status)s)
+  and (not %(unassigned)s or c.assignee_id is null)
+  and (%(assignee)s::uuid is null or c.assignee_id = %(assignee)s)
+  and (%(integration_id)s::uuid is null or c.integration_id = %(integration_id)s)
+  and (%(label)s::text is null or %(label)s = any (c.labels))
+  and (%(unread)s::boolean is null or (c.unread_count > 0) = %(unread)s)
+  and (%(before)s::timestamptz is null or c.last_message_at < %(before)s)
+  and (
+    not %(resumes)s
+    or (
+      %(after_at)s::timestamptz is not null
+      and ((c.last_message_at, c.id) > (%(after_at)s, %(after_id)s::uuid) or c.last_message_at is null)
+    )
+    or (%(after_at)s::timestamptz is null and c.last_message_at is null and c.id > %(after_id)s::uuid)
+  )
+order by c.last_message_at, c.id
+limit %(limit)s
+
+-- name: thread
+-- A page of a thread, the newest first; a message no gateway has named yet stands before those of its instant.
+select m.id, m.occurred_at, m.provider_message_id
+from messages m
+where m.tenant_id = %(tenant_id)s and m.conversation_id = %(conversation_id)s
+  and (
+    not %(resumes)s
+    or (
+      m.occurred_at <= %(after_at)s::timestamptz
+      and (
+        m.occurred_at < %(after_at)s
+        or (%(after_key)s::text is not null and m.provider_message_id < %(after_key)s)
+        or (%(after_key)s::text is null and m.provider_message_id is not null)
+        or (m.provider_message_id is not distinct from %(after_key)s and m.id < %(after_id)s::uuid)
+      )
+    )
+  )
+order by m.occurred_at desc, m.provider_message_id desc, m.id desc
+limit %(limit)s
+
+-- name: has_conversation
+-- Whether the tenant has this conversation.
+select exists (select from conversations c where c.tenant_id = %(tenant_id)s and c.id = %(id)s) as found
+
+-- name: reachable
+-- Whether the database answers.
+select 1 as reachable

@@ -1,0 +1,16 @@
+-- name: find_integrations
+-- The integrations of these ids, of whatever tenant: a webhook's URL names the integration alone.
+select tenant_id, id, provider, channel, account_id, settings, state, token_generation, credentials
+from find_integrations(%(ids)s)
+
+-- name: by_account
+-- The tenant's integration for a gateway's account.
+select tenant_id, id, provider, channel, account_id, settings, state, token_generation, credentials
+from integrations
+where tenant_id = %(tenant_id)s and provider = %(provider)s and account_id = %(account_id)s
+
+-- name: by_id
+-- One integration of the tenant.
+select tenant_id, id, provider, channel, account_id, settings, state, token_generation, credentials
+from integrations
+where tenant_id = %(tenant_id)s and id = %(id)s

@@ -1,0 +1,54 @@
+-- name: conversations
+-- Conversations with all that their view shows, by ids.
+select
+  c.id, c.integration_id, i.channel, i.provider, c.status, c.snoozed_until, c.labels, c.priority, c.unread_count,
+  c.last_number, c.window_expires_at, c.window_expires_at > now() as window_open, c.created_at, c.updated_at, c.version,
+  c.contact_id, p.name as contact_name, p.avatar_url,
+  (
+    select a.address from contact_aliases a
+    where a.tenant_id = c.tenant_id and a.contact_id = c.contact_id and a.kind = 'phone'
+    order by a.created_at, a.value limit 1
+  ) as contact_phone,
+  u.id as assignee_id, u.name as assignee_name,
+  m.id as last_id, m.body as last_body, m.kind as last_kind, m.direction as last_direction, m.status as last_status,
+  m.occurred_at as last_occurred_at, m.deleted_at as last_deleted_at
+from conversations c
+join integrations i on i.tenant_id = c.tenant_id and i.id = c.integration_id
+join contacts p on p.tenant_id = c.tenant_id and p.id = c.contact_id
+left join users u on u.tenant_id = c.tenant_id and u.id = c.assignee_id
+left join messages m on m.tenant_id = c.tenant_id and m.id = c.last_message_id
+where c.tenant_id = %(tenant_id)s and c.id = any (%(ids)s)
+
+-- name: messages
+-- Messages with all that their view shows, by ids.
+select
+  m.id, m.conversation_id, m.number, m.direction, m.kind, m.body, m.content, m.metadata, m.provider_message_id,
+  m.occurred_at, m.status, m.error, m.sender_kind, m.sender_id, m.client_key, m.not_before, m.resend_of, m.edited_at,
+  m.deleted_at, m.version, m.created_at,
+  coalesce(p.name, u.name, k.name) as sender_name,
+  r.id as reply_id, r.body as reply_body, r.kind as reply_kind
+from messages m
+left join contacts p on m.sender_kind = 'contact' and p.tenant_id = m.tenant_id and p.id = m.sender_id
+left join users u on m.sender_kind = 'user' and u.tenant_id = m.tenant_id and u.id = m.sender_id
+left join api_keys k on m.sender_kind = 'bot' and k.tenant_id = m.tenant_id and k.id = m.sender_id
+left join messages r on r.tenant_id = m.tenant_id and r.integration_id = m.integration_id
+  and r.provider_message_id = m.reply_to
+where m.tenant_id = %(tenant_id)s and m.id = any (%(ids)s)
+
+-- name: contacts
+-- Contacts with all that their view shows, by ids.
+select
+  p.id, p.name, p.avatar_url, p.attributes, p.blocked, p.created_at, p.updated_at, p.version,
+  coalesce(
+    (
+      select jsonb_agg(
+        jsonb_build_object(
+          'kind', a.kind, 'value', a.address, 'integrationId', nullif(a.scope, '00000000-0000-0000-0000-000000000000')
+        )
+        order by a.created_at, a.value
+      )
+      from contact_aliases a where a.tenant_id = p.tenant_id and a.contact_id = p.id
+    ), '[]'
+  ) as aliases
+from contacts p
+where p.tenant_id = %(tenant_id)s and p.id = any (%(ids)s)

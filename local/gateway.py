@@ -1,0 +1,67 @@
+"""The one port: which part of the stack answers what; its one rule: it looks at a request's address and no further."""
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from local.connections import PREFIX as CONNECTIONS
+from local.connections import ConnectionsApi
+from local.http_api import HttpApi
+from local.sqs import SqsDoor
+from local.websocket import WebSocketApi
+
+SOCKET_PATH = "/ws"
+SIMULATOR = ("/simulator", "/phone")
+FRONT_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Parley</title>
+<style>body { font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem }</style>
+<h1>Parley runs on this machine</h1>
+<p><a href="/phone">The phone</a>: write as a customer and see the answers arrive.</p>
+<p><code>parley tail</code> prints a tenant's events as they happen. Addresses, tokens and keys of the demo are in
+<code>.local/demo.json</code>.</p>
+</html>
+"""
+
+
+class Gateway:
+    """The ASGI application of the stack."""
+
+    def __init__(self, http_api: HttpApi, sockets: WebSocketApi, sqs: SqsDoor, simulator: ASGIApp) -> None:
+        self._http_api = http_api
+        self._sockets = sockets
+        self._connections = ConnectionsApi(sockets)
+        self._sqs = sqs
+        self._simulator = simulator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request to the part it is for."""
+        await self._part(scope)(scope, receive, send)
+
+    def _part(self, scope: Scope) -> ASGIApp:
+        path: str = scope["path"]
+        if path.startswith(SIMULATOR):
+            return self._simulator
+        if scope["type"] == "websocket":
+            return self._sockets if path == SOCKET_PATH else _no_socket_here
+        if path.startswith(CONNECTIONS):
+            return self._connections
+        if self._sqs.takes(scope):
+            return self._sqs
+        if path == "/" and scope["method"] in ("GET", "HEAD"):
+            return _front_page
+        return self._http_api
+
+
+async def _no_socket_here(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.close", "code": 1000})  # before the upgrade: a 403
+
+
+async def _index(_: Request) -> Response:
+    return HTMLResponse(FRONT_PAGE)
+
+
+_front_page = Route("/", _index).handle

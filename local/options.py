@@ -1,0 +1,60 @@
+"""What a person may choose about a run; its one rule: everything else follows from template.yaml."""
+
+import os
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"
+
+
+class StackError(Exception):
+    """The stack cannot start or go on; the message is the one line its person reads."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """One run of the stack: where it listens, where it keeps its data, how fast its clock runs."""
+
+    port: int
+    directory: Path
+    fast_clock: float = 1.0
+    demo: bool = True
+    console: bool = True
+    inline: bool = False
+    database_url: str | None = None
+
+    @property
+    def base_url(self) -> str:
+        """The address of everything the gateway serves."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def websocket_url(self) -> str:
+        """The address agents' browsers connect to."""
+        return f"ws://{HOST}:{self.port}/ws"
+
+
+def read_options(arguments: Sequence[str] | None = None) -> Options:
+    """Read the command line and the environment (PORT, DATABASE_URL, PARLEY_LOCAL_DIR, PARLEY_INLINE)."""
+    parser = ArgumentParser(prog="python -m local", description="Run Parley on this machine, on loopback only.")
+    parser.add_argument("--empty", action="store_true", help="load no demo data")
+    parser.add_argument("--no-console", action="store_true", help="serve no console at /")
+    parser.add_argument("--fast-clock", type=float, default=1.0, metavar="N", help="divide every duration by N")
+    chosen = parser.parse_args(arguments)
+    if chosen.fast_clock < 1:
+        parser.error("--fast-clock takes a number of 1 or more")
+    port = os.environ.get("PORT") or "8080"
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        parser.error(f"PORT={port} is not a port number")
+    return Options(
+        port=int(port),
+        directory=Path(os.environ.get("PARLEY_LOCAL_DIR") or ROOT / ".local").resolve(),
+        fast_clock=chosen.fast_clock,
+        demo=not chosen.empty,
+        console=not chosen.no_console,
+        inline=os.environ.get("PARLEY_INLINE") == "1",
+        database_url=os.environ.get("DATABASE_URL") or None,
+    )

@@ -1,0 +1,266 @@
+"""Event source mappings: what brings a queue's messages to its function; one rule: SQS decides, the pump only carries.
+
+What a function does not answer for stays in the queue until its visibility timeout ends, is counted there, and is moved
+to the dead letter queue there. Messages are read ahead and handed out one group after the other, as fair queues do: a
+group's flood waits behind itself, never before another group's first message.
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+import asyncio
+import json
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.bundle import QueueReader
+from local.intrinsics import ACCOUNT, REGION
+from local.runtime import FunctionPool, Outcome
+from local.sqs import Sqs, SqsError
+
+READ_AHEAD = 10_000
+SWEEP_SECONDS = 1.0  # the net below the wake-ups: visibility that ran out, messages of an earlier run
+GROW_AFTER = 1.0
+# A worker killed on this machine is somebody's test or somebody's save; AWS would wait the whole visibility timeout.
+CRASH_SECONDS = 5
+
+
+@dataclass(eq=False)
+class Message:
+    """One message read ahead."""
+
+    fields: Mapping[str, Any]
+    read_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def id(self) -> str:
+        """SQS's id of the message."""
+        return str(self.fields["MessageId"])
+
+    @property
+    def receipt(self) -> str:
+        """The handle of this reading of the message."""
+        return str(self.fields["ReceiptHandle"])
+
+    @property
+    def group(self) -> str:
+        """The message group, which fair queues take turns by; a message without one is its own."""
+        return str(self.fields.get("Attributes", {}).get("MessageGroupId") or self.id)
+
+
+class ReadAhead:
+    """Messages waiting for a worker, handed out group by group."""
+
+    def __init__(self) -> None:
+        self._groups: OrderedDict[str, deque[Message]] = OrderedDict()
+        self._by_id: dict[str, Message] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def add(self, message: Message) -> None:
+        """Keep a message; one that came again replaces itself where it waits, since only the last receipt counts."""
+        if waiting := self._by_id.get(message.id):
+            waiting.fields, waiting.read_at = message.fields, message.read_at
+            return
+        self._by_id[message.id] = message
+        self._groups.setdefault(message.group, deque()).append(message)
+
+    def take(self, most: int) -> list[Message]:
+        """Take up to `most` messages, one of each group in turn."""
+        taken: list[Message] = []
+        while self._groups and len(taken) < most:
+            group, waiting = self._groups.popitem(last=False)
+            message = waiting.popleft()
+            taken.append(message)
+            del self._by_id[message.id]
+            if waiting:
+                self._groups[group] = waiting
+        return taken
+
+
+class Pump:
+    """One queue's reader and its calls of the function."""
+
+    def __init__(self, reader: QueueReader, pool: FunctionPool, sqs: Sqs, visibility: int) -> None:
+        self._reader = reader
+        self._pool = pool
+        self._sqs = sqs
+        self._visibility = visibility
+        self._ahead = ReadAhead()
+        self._wake = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._full_since: float | None = None
+        self._window_ends: float | None = None
+
+    def wake(self, delay: float = 0.0) -> None:
+        """Look into the queue, now or once a delay is over."""
+        if delay:
+            asyncio.get_running_loop().call_later(delay + 0.01, self._wake.set)
+        else:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Carry messages until cancelled; then let go of what was read and not begun."""
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self._read()
+                except SqsError as error:
+                    print(f"parley: {self._reader.queue}: {error}", flush=True)
+                    await asyncio.sleep(SWEEP_SECONDS)
+                await self._pause()
+        finally:
+            await asyncio.shield(self._let_go())
+
+    async def _pause(self) -> None:
+        timeout = SWEEP_SECONDS
+        if self._window_ends is not None:
+            timeout = max(min(timeout, self._window_ends - time.monotonic()), 0)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+        except TimeoutError:
+            self._dispatch()
+
+    async def _read(self) -> None:
+        """Read ahead until the queue is empty, handing out on the way."""
+        while len(self._ahead) < READ_AHEAD:
+            answer = await self._sqs.call(
+                "ReceiveMessage",
+                self._reader.queue,
+                MaxNumberOfMessages=10,
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+            messages = answer.get("Messages", [])
+            for fields in messages:
+                self._ahead.add(Message(fields))
+            self._dispatch()
+            if len(messages) < 10:
+                return
+
+    def _dispatch(self) -> None:
+        """Hand batches to free workers; ask for more workers when a backlog lasts."""
+        if not self._window_over():
+            return
+        limit = min(self._pool.size, self._reader.concurrency or self._pool.size)
+        while self._ahead and len(self._running) < limit:
+            task = asyncio.get_running_loop().create_task(self._carry(self._ahead.take(self._reader.batch_size)))
+            self._running.add(task)
+            task.add_done_callback(self._carried)
+        now = time.monotonic()
+        if not self._ahead:
+            self._full_since = None
+        elif self._full_since is None:
+            self._full_since = now
+        elif now - self._full_since > GROW_AFTER and limit < (self._reader.concurrency or limit + 1):
+            self._full_since = None
+            self._pool.grow()
+
+    def _window_over(self) -> bool:
+        """Answer whether a batch may go: it is full, or has waited as long as the mapping lets it."""
+        if not self._reader.window or len(self._ahead) >= self._reader.batch_size:
+            self._window_ends = None
+            return True
+        if not self._ahead:
+            return False
+        now = time.monotonic()
+        if self._window_ends is None:
+            self._window_ends = now + self._reader.window
+        if now < self._window_ends:
+            return False
+        self._window_ends = None
+        return True
+
+    def _carried(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            print(f"parley: {self._reader.queue}: {error}", flush=True)
+        self._dispatch()
+
+    async def _carry(self, messages: list[Message]) -> None:
+        messages = await self._renewed(messages)
+        if not messages:
+            return
+        event = {"Records": [_record(message, self._reader.queue) for message in messages]}
+        outcome = await self._pool.invoke(json.dumps(event).encode())
+        if outcome.crashed:
+            await self._batch("ChangeMessageVisibility", messages, min(self._visibility, CRASH_SECONDS))
+            self.wake(min(self._visibility, CRASH_SECONDS))
+            return
+        failed = failed_ids(outcome, [message.id for message in messages], self._reader.reports_failures)
+        await self._batch("DeleteMessage", [message for message in messages if message.id not in failed])
+
+    async def _renewed(self, messages: list[Message]) -> list[Message]:
+        """Give messages that waited here their whole visibility again; leave out those SQS has given up to others."""
+        oldest = min(message.read_at for message in messages)
+        if time.monotonic() - oldest < self._visibility / 4:
+            return messages
+        lost = await self._batch("ChangeMessageVisibility", messages, self._visibility)
+        return [message for message in messages if message.id not in lost]
+
+    async def _batch(self, action: str, messages: Sequence[Message], visibility: int | None = None) -> set[str]:
+        """Delete messages or change their visibility, and answer the ids SQS refused."""
+        lost: set[str] = set()
+        for start in range(0, len(messages), 10):
+            part = messages[start : start + 10]
+            extra = {} if visibility is None else {"VisibilityTimeout": visibility}
+            entries = [{"Id": str(i), "ReceiptHandle": m.receipt, **extra} for i, m in enumerate(part)]
+            answer = await self._sqs.call(f"{action}Batch", self._reader.queue, Entries=entries)
+            lost |= {part[int(entry["Id"])].id for entry in answer.get("Failed", [])}
+        return lost
+
+    async def _let_go(self) -> None:
+        """Make what was read and not begun readable at once, for the next run; see running batches out for a moment."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=2)
+        with suppress(SqsError):  # then it is readable once its visibility timeout is over
+            await self._batch("ChangeMessageVisibility", self._ahead.take(len(self._ahead)), 0)
+
+
+def failed_ids(outcome: Outcome, sent: Iterable[str], reports_failures: bool) -> set[str]:
+    """Answer which messages stay in the queue, by Lambda's rules for batch item failures.
+
+    An error fails the whole batch, and so does a report that names no message of it; an empty report fails none.
+    """
+    every = set(sent)
+    if outcome.error:
+        return every
+    if not reports_failures:
+        return set()
+    try:
+        answer = json.loads(outcome.payload or b"null")
+        failures = (answer or {}).get("batchItemFailures") or []
+        named = {failure["itemIdentifier"] for failure in failures}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return every
+    return named if named.issubset(every) else every
+
+
+def _record(message: Message, queue: str) -> dict[str, Any]:
+    fields = message.fields
+    attributes = {
+        name: {
+            "dataType": value["DataType"],
+            "stringListValues": [],
+            "binaryListValues": [],
+            **({"stringValue": value["StringValue"]} if "StringValue" in value else {}),
+            **({"binaryValue": value["BinaryValue"]} if "BinaryValue" in value else {}),
+        }
+        for name, value in fields.get("MessageAttributes", {}).items()
+    }
+    return {
+        "messageId": message.id,
+        "receiptHandle": message.receipt,
+        "body": fields["Body"],
+        "attributes": fields.get("Attributes", {}),
+        "messageAttributes": attributes,
+        "md5OfBody": fields.get("MD5OfBody", ""),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",
+        "awsRegion": REGION,
+    }

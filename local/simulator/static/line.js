@@ -1,0 +1,49 @@
+// The page's line to the simulator: three requests and one stream. Paths are relative to the port, so PORT may be any.
+
+async function post(path, body) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const said = await answer.json();
+  if (!answer.ok) throw new Error(said.detail ?? `The simulator answered ${answer.status}.`);
+  return said;
+}
+
+export async function companies() {
+  const answer = await fetch("/simulator/phone/companies");
+  if (!answer.ok) throw new Error(`The simulator answered ${answer.status}.`);
+  return (await answer.json()).data;
+}
+
+export function write(integrationId, customer, from, text) {
+  return post("/simulator/messages", { integrationId, from, name: customer.name, kind: "text", text });
+}
+
+export function reportRead(integrationId, from, messageIds) {
+  return post("/simulator/phone/read", { integrationId, from, messageIds });
+}
+
+// Calls onChange with each change and onState with "connecting" or "live"; answers a function that hangs up.
+export function listen(integrationId, from, onChange, onState) {
+  const asked = new URLSearchParams({ integrationId, from });
+  let stream = null;
+  let again = null;
+  const dial = () => {
+    onState("connecting");
+    stream = new EventSource(`/simulator/phone/events?${asked}`);
+    stream.onopen = () => onState("live");
+    stream.onmessage = (event) => onChange(JSON.parse(event.data));
+    stream.onerror = () => {
+      onState("connecting");
+      // The browser dials again by itself unless it was refused; a stack that is starting again refuses at first.
+      if (stream.readyState === EventSource.CLOSED) again = setTimeout(dial, 1500);
+    };
+  };
+  dial();
+  return () => {
+    clearTimeout(again);
+    stream.close();
+  };
+}

@@ -1,0 +1,202 @@
+// The phone: joins the customer, the line and the thread. A message counts as read once this page showed it, visibly.
+
+import { digitsOf, isPhone, keepCompany, keepCustomer, lastCompany, loadCustomer } from "./customer.js";
+import * as line from "./line.js";
+import { ThreadView } from "./thread.js";
+
+const TYPING_MS = 25_000;
+const find = (id) => document.getElementById(id);
+const view = new ThreadView(find("messages"));
+const scroller = find("scroller");
+let customer = loadCustomer();
+let company = null;
+let hangUp = () => {};
+let typingEnds = null;
+
+function initials(name) {
+  const words = name.trim().split(/\s+/);
+  return (words[0]?.[0] ?? "?").concat(words.length > 1 ? words.at(-1)[0] : "").toUpperCase();
+}
+
+function trouble(text) {
+  find("trouble").textContent = text ?? "";
+  find("trouble").hidden = !text;
+}
+
+// ------------------------------------------------------------------------------------------------ the thread
+
+function nearEnd() {
+  return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
+}
+
+function toEnd() {
+  scroller.scrollTop = scroller.scrollHeight;
+  find("newest").hidden = true;
+}
+
+function showTyping(on) {
+  clearTimeout(typingEnds);
+  const stay = nearEnd();
+  find("typing").hidden = !on;
+  if (on) typingEnds = setTimeout(() => showTyping(false), TYPING_MS);
+  if (stay) toEnd();
+}
+
+function onChange(change) {
+  const stay = nearEnd();
+  if (change.type === "thread") {
+    view.clear();
+    change.messages.forEach((message) => view.put(message));
+    toEnd();
+  } else if (change.type === "typing") {
+    showTyping(true);
+  } else if (change.type === "message" && view.put(change.message)) {
+    if (change.message.author === "company") showTyping(false);
+    if (stay || change.message.author === "customer") toEnd();
+    else find("newest").hidden = false;
+  }
+  find("empty").hidden = view.messages.size > 0;
+  reportSeen();
+}
+
+function reportSeen() {
+  const unread = view.unread();
+  if (!company || document.visibilityState !== "visible" || unread.length === 0) return;
+  line.reportRead(company.integrationId, digitsOf(customer.phone), unread).catch(() => {
+    // The stream brings them again, still unread, and they are reported then.
+  });
+}
+
+function onState(state) {
+  find("live").dataset.state = state;
+  find("live").textContent = state === "live" ? "Live" : "Connecting…";
+}
+
+function open() {
+  hangUp();
+  view.clear();
+  showTyping(false);
+  trouble();
+  find("company-name").textContent = company.name;
+  find("company-line").textContent = `${company.phone} · you are ${customer.name}`;
+  find("company-avatar").textContent = initials(company.name);
+  for (const button of find("companies").querySelectorAll("button")) {
+    button.setAttribute("aria-pressed", String(button.dataset.id === company.integrationId));
+  }
+  hangUp = line.listen(company.integrationId, digitsOf(customer.phone), onChange, onState);
+}
+
+// ------------------------------------------------------------------------------------------------ the panel
+
+function panel(on) {
+  find("panel").classList.toggle("open", on);
+  find("panel-open").setAttribute("aria-expanded", String(on));
+  if (on) find("panel-close").focus();
+}
+
+function choose(chosen) {
+  company = chosen;
+  keepCompany(chosen.integrationId);
+  panel(false);
+  open();
+}
+
+function companyButton(each) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "company";
+  button.dataset.id = each.integrationId;
+  const avatar = document.createElement("span");
+  avatar.className = "avatar";
+  avatar.setAttribute("aria-hidden", "true");
+  avatar.textContent = initials(each.name);
+  const words = document.createElement("span");
+  for (const [className, text] of [["name", each.name], ["line", each.phone], ["line", each.tenantName]]) {
+    const part = document.createElement("span");
+    part.className = className;
+    part.textContent = text;
+    words.append(part);
+  }
+  button.append(avatar, words);
+  button.addEventListener("click", () => choose(each));
+  const row = document.createElement("li");
+  row.append(button);
+  return row;
+}
+
+find("panel-open").addEventListener("click", () => panel(true));
+find("panel-close").addEventListener("click", () => {
+  panel(false);
+  find("panel-open").focus();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && find("panel").classList.contains("open")) find("panel-close").click();
+});
+
+find("you").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const next = { name: find("you-name").value.trim(), phone: find("you-phone").value.trim() };
+  const good = next.name !== "" && isPhone(next.phone);
+  find("you-said").classList.toggle("bad", !good);
+  find("you-said").textContent = good ? `You are ${next.name}.` : "A name, and a phone number with its country code.";
+  if (!good) return;
+  customer = next;
+  keepCustomer(customer);
+  panel(false);
+  if (company) open();
+});
+
+// ------------------------------------------------------------------------------------------------ the composer
+
+async function send() {
+  const text = find("text").value;
+  if (!company || text.trim() === "") return;
+  find("text").value = "";
+  trouble();
+  try {
+    await line.write(company.integrationId, customer, digitsOf(customer.phone), text);
+  } catch (error) {
+    // Nothing written is lost: it goes back unless something new stands there already.
+    if (find("text").value === "") find("text").value = text;
+    trouble(`Not sent. ${error.message}`);
+  }
+}
+
+find("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  send();
+});
+find("text").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  send();
+});
+find("newest").addEventListener("click", toEnd);
+scroller.addEventListener("scroll", () => {
+  if (nearEnd()) find("newest").hidden = true;
+});
+document.addEventListener("visibilitychange", reportSeen);
+
+// ------------------------------------------------------------------------------------------------ the start
+
+async function start() {
+  find("you-name").value = customer.name;
+  find("you-phone").value = customer.phone;
+  try {
+    const known = await line.companies();
+    find("companies").replaceChildren(...known.map(companyButton));
+    if (known.length === 0) {
+      find("company-name").textContent = "No company yet";
+      onState("connecting");
+      find("live").textContent = "";
+      return;
+    }
+    company = known.find((each) => each.integrationId === lastCompany()) ?? known[0];
+    open();
+  } catch (error) {
+    trouble(`The simulator does not answer (${error.message}). Trying again…`);
+    setTimeout(start, 2000);
+  }
+}
+
+start();

@@ -1,0 +1,102 @@
+"""`parley migrate` and the commands that set a company up, against a real Postgres."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from cli.main import main
+from parley.domain.errors import Unauthenticated
+from parley.services.recognise import Directory
+from parley.store.database import Database
+from tests.conftest import Server
+
+MIGRATIONS = sorted(
+    file.name.removesuffix(".sql") for file in (files("parley.store") / "migrations").iterdir() if file.name[0] == "0"
+)
+
+
+@pytest.fixture
+def empty_url(server: Server) -> Iterator[str]:
+    """An empty database that the migration role owns."""
+    name = f"{server.template}_empty"
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(server.migrator))
+        )
+        yield server.database_url(name, server.migrator)
+        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def test_migrating_says_what_it_applied_and_then_that_nothing_is_missing(
+    server: Server, empty_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["migrate", empty_url, "--app-role", server.app_role]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.splitlines() == [f"applied {name}" for name in MIGRATIONS]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == "nothing to apply: the database is up to date\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        (None, "which database? Give its connection string, or set DATABASE_URL"),
+        ("postgresql://127.0.0.1/parley", "the connection string lacks: user"),
+        ("nonsense", "the connection string cannot be read"),
+        ("postgresql://nobody@127.0.0.1:9/parley", "migrating failed: "),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_clear_line(
+    url: str | None, complaint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert main(["migrate", *([url] if url else [])]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"parley: {complaint}")
+    assert len(said.err.splitlines()) == 1
+
+
+def test_a_company_with_a_person_and_a_key_can_be_set_up(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def parley(*arguments: str) -> str:
+        assert main(list(arguments)) == 0
+        return capsys.readouterr().out.strip()
+
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    tenant_id = UUID(parley("tenant", "create", "Acme"))
+    person = ["--tenant", str(tenant_id), "--issuer", "https://login.example", "--subject", "ana|1", "--role", "admin"]
+    user_id = UUID(parley("user", "create", "Ana", *person))
+    key = parley("key", "create", "n8n", "--tenant", str(tenant_id), "--scopes", "events:read,messages:write")
+
+    known = Directory(database).user(tenant_id, "https://login.example", "ana|1")
+    assert (known.id, known.name, known.role) == (user_id, "Ana", "admin")
+    named, secret, _ = key.removeprefix("pk_").split("_")
+    caller = Directory(database).api_key(tenant_id, UUID(named[32:]), secret)
+    assert caller.scopes == {"events:read", "messages:write"}
+    with pytest.raises(Unauthenticated):
+        Directory(database).api_key(tenant_id, UUID(named[32:]), secret[::-1])
+
+
+def test_what_is_taken_or_unknown_is_said(tenant: UUID, database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["--database", database_url]
+    person = ["user", "create", "Ana", "--issuer", "i", "--subject", "s", *where, "--tenant"]
+    assert main([*person, str(tenant)]) == 0
+    assert main([*person, str(tenant)]) == 1
+    assert capsys.readouterr().err == "parley: the tenant has a user with this issuer and subject already\n"
+    nobody = "00000000-0000-7000-8000-000000000000"
+    assert main([*person, nobody]) == 1
+    assert capsys.readouterr().err == "parley: there is no such tenant\n"
+    assert main(["key", "create", "n8n", *where, "--tenant", nobody, "--scopes", "media"]) == 1
+    assert capsys.readouterr().err == "parley: there is no such tenant\n"
+
+
+def test_a_key_has_scopes_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["key", "create", "n8n", "--tenant", "00000000-0000-7000-8000-000000000000", "--scopes", "everything"])
+    assert "unknown: everything" in capsys.readouterr().err
