@@ -1,4 +1,4 @@
-"""`python -m bench [rows…] [--quick]`: measure the rows of the performance table that exist, print them, keep the report.
+"""`python -m bench [rows…] [--quick]`: measure the rows of the performance table, print them, keep the report.
 
 Its one rule: speed is never an assertion. It ends with 0 whatever the figures say, and with 1 only if a row broke.
 """
@@ -67,7 +67,7 @@ def _measure(name: str, position: str, bed: Bed, report: Report) -> None:
         for row in module.rows(bed):
             report.rows.append(row)
             print(f"    {show(row)}", file=sys.stderr, flush=True)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the other rows are still worth having
         traceback.print_exc()
         report.broken[name] = f"{type(error).__name__}: {error}"
     report.seconds[name] = round(time.monotonic() - began, 1)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
+
 from local.options import HOST, ROOT, Options
 from local.postgres import APPLICATION, SUPERUSER, Postgres
 from local.postgres import Database as Place
@@ -59,7 +60,8 @@ class Bed:
     @cached_property
     def directory(self) -> Path:
         """A directory that vanishes with the run."""
-        path = self._parts.enter_context(tempfile.TemporaryDirectory(prefix="parley-bench-", ignore_cleanup_errors=True))
+        own = tempfile.TemporaryDirectory(prefix="parley-bench-", ignore_cleanup_errors=True)
+        path = self._parts.enter_context(own)
         # Postgres runs as nobody where the bench runs as root.
         Path(path).chmod(0o755)
         return Path(path)

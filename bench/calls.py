@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from .bed import Bed
 from .company import Company
@@ -63,7 +63,12 @@ def _request(
         "rawQueryString": "",
         "headers": headers,
         "pathParameters": path or {},
-        "requestContext": {"http": http, "requestId": str(UUID(int=1)), "stage": "$default", "routeKey": f"{method} {route}"},
+        "requestContext": {
+            "http": http,
+            "requestId": str(uuid4()),
+            "stage": "$default",
+            "routeKey": f"{method} {route}",
+        },
         "isBase64Encoded": False,
         **({"body": json.dumps(body)} if body is not None else {}),
     }

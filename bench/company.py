@@ -12,9 +12,9 @@ from itertools import count
 from uuid import UUID, uuid4
 
 import httpx
-from parley.cloud.ports import Bucket
+
+from parley.cloud.s3 import Bucket
 from parley.cloud.sealing import Sealer
-from parley.domain.errors import NotFound
 from parley.domain.events import TENANT_TOPIC
 from parley.domain.principal import Principal
 from parley.domain.tokens import DeploymentKeys
@@ -31,14 +31,6 @@ APP_SECRET = "bench-app-secret"
 ISSUER = "bench"
 SCOPES = ("conversations:read", "conversations:write", "messages:read", "messages:write", "events:read")
 _NUMBERS = count(1)
-
-
-class NoBucket(Bucket):
-    """A bucket nobody should need."""
-
-    def get(self, key: str, limit: int) -> bytes:
-        """Find nothing."""
-        raise NotFound(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +90,7 @@ class Company:
         """The processor with the real adapter."""
         http = httpx.Client(trust_env=False)
         providers = build(http, meta_api_url="http://127.0.0.1:9", meta_api_version="v26.0")
-        return Processor(self.database, NoBucket(), providers, lambda: self.sealer)
+        return Processor(self.database, Bucket("nobody-asks-for-it"), providers, lambda: self.sealer)
 
     def webhook(self, customer: int, text: str = "Is the blue one still there?") -> Webhook:
         """A new text message of a customer, as the queue carries it."""
@@ -142,5 +134,3 @@ def text_body(account: str, customer: int, text: str, message_id: str | None = N
 def sign(body: bytes, secret: str) -> str:
     """Meta's signature over a body."""
     return f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
-
-

@@ -30,7 +30,9 @@ class Report:
         """The table as a terminal shows it."""
         lines = [COLUMNS, *(_cells(row) for row in self.rows)]
         widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
-        said = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+        said = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        ]
         said.insert(1, "  ".join("-" * width for width in widths))
         said += [f"BROKE: {name}: {error}" for name, error in self.broken.items()]
         return "\n".join(["", *said, "", _conditions(self)])
@@ -53,7 +55,9 @@ class Report:
     def _json(self) -> str:
         rows = [{**asdict(row), "judged": round(row.judged, 4), "verdict": row.verdict} for row in self.rows]
         facts = {"at": _now(), "machine": _machine(), "quick": self.quick, "rows": rows}
-        return json.dumps({**facts, "seconds": self.seconds, "broken": self.broken}, indent=1, ensure_ascii=False) + "\n"
+        return (
+            json.dumps({**facts, "seconds": self.seconds, "broken": self.broken}, indent=1, ensure_ascii=False) + "\n"
+        )
 
 
 def show(row: Row) -> str:
@@ -68,7 +72,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _conditions(report: Report) -> str:
     kind = "quick, too few repeats to compare with" if report.quick else "medians of interleaved repeats"
     load = f"load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{_now()}, {_machine()}, {load}, {sum(report.seconds.values()):.0f} s; {kind}. Machines are noisy, ratios less so."
+    took = f"{sum(report.seconds.values()):.0f} s"
+    return f"{_now()}, {_machine()}, {load}, {took}; {kind}. Machines are noisy, ratios less so."
 
 
 def _machine() -> str:

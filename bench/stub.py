@@ -14,11 +14,6 @@ import sys
 from local.http_wire import Server
 from local.options import HOST
 
-try:
-    from uvloop import new_event_loop
-except ImportError:
-    from asyncio import new_event_loop
-
 POST_SECONDS = 0.01
 """What a post to `@connections` takes within one region, below the prefix `/slow`."""
 
@@ -29,7 +24,7 @@ class Stub:
     def __init__(self, secret: str) -> None:
         self._secret = json.dumps({"Name": "bench", "SecretString": secret}).encode()
 
-    def answer(self, connection: Server, method: bytes, url: bytes, body: bytes) -> None:
+    def answer(self, connection: Server, _: bytes, url: bytes, body: bytes) -> None:
         """Answer one request by what its body looks like."""
         if url.startswith(b"/slow/@connections/"):
             asyncio.get_running_loop().call_later(POST_SECONDS, connection.answer, 200)
@@ -57,5 +52,4 @@ async def serve(stub: Stub) -> None:
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(serve(Stub(sys.argv[1])))
+    asyncio.run(serve(Stub(sys.argv[1])))

@@ -9,9 +9,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from cli.failure import FailureError, TroubleError
+
+Facts: TypeAlias = Mapping[str, Any]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,23 +31,28 @@ def demo_file() -> Path:
     return Path(os.environ.get("PARLEY_LOCAL_DIR") or ROOT / ".local") / "demo.json"
 
 
-def demo_access(tenant: str | None, user: str | None) -> Access:
-    """A person of the local stack: the first of the first tenant, unless names say another.
+def demo_company(tenant: str | None, user: str | None) -> tuple[Facts, Facts, Facts]:
+    """The local stack's facts, and of them a company and a person: the first ones, unless names say others.
 
-    Raises TroubleError where no stack runs, FailureError where it has no such person.
+    Raises TroubleError where no stack runs, FailureError where it has no such company or person.
     """
     try:
-        facts = json.loads(demo_file().read_text())
+        facts: Facts = json.loads(demo_file().read_text())
     except FileNotFoundError as error:
-        message = "no local stack is running: start it with `make run`, or say --url and --token"
-        raise TroubleError(message) from error
+        raise TroubleError("no local stack is running: start it with `make run`") from error
     except (OSError, ValueError) as error:
         raise FailureError(f"{demo_file()} cannot be read: {error}") from error
     company = _named("tenant", facts["tenants"], tenant)
-    return Access(facts["baseUrl"], _named("user", company["users"], user)["token"])
+    return facts, company, _named("user", company["users"], user)
 
 
-def _named(what: str, known: Sequence[Mapping[str, Any]], name: str | None) -> Mapping[str, Any]:
+def demo_access(tenant: str | None, user: str | None) -> Access:
+    """How a person of the local stack calls its API. Raises what `demo_company` raises."""
+    facts, _, person = demo_company(tenant, user)
+    return Access(facts["baseUrl"], person["token"])
+
+
+def _named(what: str, known: Sequence[Facts], name: str | None) -> Facts:
     for one in known:
         if name is None or one["name"].casefold() == name.casefold():
             return one

@@ -12,7 +12,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from cli import migrate, provision, tail
+from cli import integration, migrate, provision, show, tail
 from cli.failure import FailureError
 
 INTERRUPTED = 130
@@ -42,8 +42,10 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"parley {version('parley')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     tail.add(commands)
+    show.add(commands)
     migrate.add(commands)
     provision.add(commands)
+    integration.add(commands)
     return parser
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from cli.failure import FailureError
@@ -14,6 +15,8 @@ from cli.migrate import database_url, first_line
 from parley.domain.errors import DataRefused, ParleyError
 from parley.services import provision
 from parley.store.database import Database
+
+Made = TypeVar("Made")
 
 SCOPES = (
     "conversations:read",
@@ -29,6 +32,8 @@ SCOPES = (
 _REFUSALS = {
     "users_tenant_id_fkey": "there is no such tenant",
     "api_keys_tenant_id_fkey": "there is no such tenant",
+    "integrations_tenant_id_fkey": "there is no such tenant",
+    "integrations_account": "the tenant has connected this account already",
     "users_subject": "the tenant has a user with this issuer and subject already",
 }
 
@@ -36,16 +41,16 @@ _REFUSALS = {
 def add(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Add the commands."""
     tenant = _create(commands, "tenant", "create a company; prints its id", _create_tenant)
-    tenant.add_argument("name", type=_name)
+    tenant.add_argument("name", type=name_of)
     user = _create(commands, "user", "create a person of a tenant; prints the id", _create_user)
-    user.add_argument("name", type=_name)
+    user.add_argument("name", type=name_of)
     user.add_argument("--tenant", type=UUID, required=True, metavar="ID")
-    user.add_argument("--issuer", type=_name, required=True, help="the `iss` of the person's tokens")
-    user.add_argument("--subject", type=_name, required=True, help="the `sub` of the person's tokens")
+    user.add_argument("--issuer", type=name_of, required=True, help="the `iss` of the person's tokens")
+    user.add_argument("--subject", type=name_of, required=True, help="the `sub` of the person's tokens")
     user.add_argument("--role", choices=("owner", "admin", "agent"), default="agent")
     user.add_argument("--email")
     key = _create(commands, "key", "create an API key; prints it, for the only time", _create_key)
-    key.add_argument("name", type=_name)
+    key.add_argument("name", type=name_of)
     key.add_argument("--tenant", type=UUID, required=True, metavar="ID")
     key.add_argument("--scopes", type=_scopes, required=True, help=f"comma-separated: {', '.join(SCOPES)}")
     key.add_argument("--expires", type=_moment, metavar="TIME", help="RFC 3339, e.g. 2030-01-31T00:00:00Z")
@@ -61,16 +66,21 @@ def _create(
     return parser
 
 
-def _run(chosen: Namespace, work: Callable[[Database, Namespace], str]) -> int:
-    database = Database(database_url(chosen.database))
+def with_database(url: str | None, work: Callable[[Database], Made]) -> Made:
+    """What `work` makes in a database. Raises FailureError in words where it is refused or away."""
+    database = Database(database_url(url))
     try:
-        print(work(database, chosen))
+        return work(database)
     except DataRefused as error:
         raise FailureError(_REFUSALS.get(error.constraint or "", f"{error.detail} ({error.constraint})")) from error
     except ParleyError as error:
         raise FailureError(f"{error.detail} {first_line(error.__cause__ or error)}") from error
     finally:
         database.close()
+
+
+def _run(chosen: Namespace, work: Callable[[Database, Namespace], str]) -> int:
+    print(with_database(chosen.database, lambda database: work(database, chosen)))
     return 0
 
 
@@ -89,7 +99,8 @@ def _create_key(database: Database, chosen: Namespace) -> str:
     )
 
 
-def _name(text: str) -> str:
+def name_of(text: str) -> str:
+    """An argument that is a printable text. Raises ArgumentTypeError."""
     if not text.strip() or not text.isprintable():
         raise ArgumentTypeError("should be a printable text")
     return text.strip()

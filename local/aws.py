@@ -141,6 +141,11 @@ class Resources:
             self.put_secret(arn, self.values[name])
         return fields
 
+    def close(self) -> None:
+        """Close the connections, for which MiniStack would wait when it ends."""
+        for client in (self._sqs, self._s3, self._secrets):
+            client.close()
+
     def fields_of(self, arn: str) -> dict[str, str]:
         """Answer the fields of a JSON secret of the template."""
         fields: dict[str, str] = json.loads(self.values[self._named(arn)])

@@ -1,5 +1,5 @@
-"""The demo data of the local stack: two companies with people, keys and numbers. The one rule: all of it is derived from
-names and the deployment's key, so that a second start finds what the first one made.
+"""The demo data of the local stack: two companies with people, keys and numbers. The one rule: all comes from names and
+the deployment's key, so that a second start finds what the first one made.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import os
 import signal
 import sys
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+NO_SETUID_FIXUP, KEEP_CAPS = 1 << 2, 1 << 4  # the former also lets access(2) heed capabilities, which Postgres asks
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_DAC_OVERRIDE = 1
 
@@ -32,20 +33,32 @@ def _become(name: str, path: str) -> None:
     import pwd
 
     user = pwd.getpwnam(name)
-    libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if libc:
-        libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        libc.prctl(PR_SET_SECUREBITS, NO_SETUID_FIXUP | KEEP_CAPS, 0, 0, 0)
     os.setgroups([])
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
-    if libc and not os.access(path, os.R_OK, effective_ids=True):
+    if libc:
+        _capabilities(libc, effective=0, permitted=1 << CAP_DAC_OVERRIDE)
+        if _reaches(path):
+            _capabilities(libc, effective=0, permitted=0)
+            return
         # A checkout below /root or a private temporary directory: Postgres refuses root, but not this.
-        mask = 1 << CAP_DAC_OVERRIDE
-        header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-        libc.capset(header, (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0))
+        _capabilities(libc, effective=1 << CAP_DAC_OVERRIDE, permitted=1 << CAP_DAC_OVERRIDE)
         libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
-        if not os.access(path, os.R_OK, effective_ids=True):
-            sys.exit(f"the user {name} may not read {path}")
+    if not _reaches(path):
+        sys.exit(f"the user {name}, for whom root starts this, may not read {path}")
+
+
+def _reaches(path: str) -> bool:
+    return os.access(path, os.R_OK) and os.access(os.getcwd(), os.X_OK)  # noqa: PTH109 - standard library only
+
+
+def _capabilities(libc: ctypes.CDLL, *, effective: int, permitted: int) -> None:
+    """Set what the process may do and may pass on (capset(2))."""
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    libc.capset(header, (ctypes.c_uint32 * 6)(effective, permitted, permitted, 0, 0, 0))
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ class Postgres:
     def __init__(self, options: Options) -> None:
         self._log = options.directory / "logs" / "postgres.log"
         self._data = options.directory / "postgres"
-        self._user = "nobody" if os.name == "posix" and os.geteuid() == 0 else None
+        self._user = _user_for(self._data) if os.geteuid() == 0 else None
         self._child: Child | None = None
         self.port = 0
 
@@ -122,7 +122,7 @@ class Postgres:
             death_signal=signal.SIGINT,
             directory=directory,
             user=self._user,
-            path=Path(command[0]) if not os.access(directory, os.R_OK) else directory,
+            path=Path(command[0]),
         )
 
     async def _initialise(self, binaries: Path) -> None:
@@ -175,6 +175,11 @@ class Postgres:
                 connection.execute(f"create role {MIGRATOR} login createrole")
             if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
                 connection.execute(f"create database {DATABASE} owner {MIGRATOR}")
+
+
+def _user_for(data: Path) -> str:
+    """Answer whom root starts Postgres as, since it refuses root: the data's owner, at first nobody."""
+    return data.owner() if data.exists() else "nobody"
 
 
 def find_binaries() -> Path:

@@ -129,6 +129,7 @@ class Stack:
         self._watch(endpoint)
         template = await translation
         resources = await asyncio.to_thread(Resources, options, ministack.url)
+        self._parts.callback(resources.close)
         deployment = await asyncio.to_thread(deploy, template, resources, database, options)
         self._start_functions(deployment.bundle, ministack.url)
         await run_custom_resources(deployment.bundle, self._pools)

@@ -1,11 +1,11 @@
-"""Every other function's start-up, until its first call finds everything made, beside importing the very third-party
-modules it imported, alone and in the same order; both above a bare interpreter,
-in processor time.
+"""Every other function's start-up, importing all that its first call needs, beside importing the third-party modules
+among that alone, in the same order; both above a bare interpreter, in processor time.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import site
 from collections.abc import Iterator, Mapping
 
@@ -14,16 +14,17 @@ from bench.functions import environment, present, ready_code, run
 from bench.measure import Row, interleave, median, ms
 
 TITLE = "start-up of the other functions"
-# Modules of the standard library that psycopg, httpx and the rest bring along are theirs: they are loaded with them.
+# What third-party modules bring along of the standard library is theirs.
 LIST = """
 import json, sys
 print(json.dumps([
     name for name, module in list(sys.modules.items())
-    if (getattr(module, "__file__", None) or "").startswith(tuple(SITES))
+    if (getattr(module, "__file__", None) or "").startswith(tuple(PLACES))
     and getattr(getattr(module, "__spec__", None), "name", None) == name
     and not name.startswith("__editable__") and name not in BARE
 ]))
 """
+_KNOWN = {"aws_lambda_powertools", "boto3", "botocore", "cryptography", "httpx", "jwt", "psycopg", "pydantic", "yoyo"}
 
 
 def rows(bed: Bed) -> Iterator[Row]:
@@ -33,34 +34,34 @@ def rows(bed: Bed) -> Iterator[Row]:
             continue
         bed.say(name)
         given = environment(bed, name)
-        ready = ready_code(name)
-        bare_modules = _third_party("", given, [])
-        modules = _third_party(ready, given, bare_modules)
-        yield _row(bed, name, given, ready, modules)
+        before = _loaded("", given, [])
+        yield _row(bed, name, given, _loaded(ready_code(name), given, before))
 
 
-def _row(bed: Bed, name: str, given: Mapping[str, str], ready: str, modules: list[str]) -> Row:
-    imports = "".join(f"import {module}\n" for module in modules) or "pass"
+def _row(bed: Bed, name: str, given: Mapping[str, str], modules: list[str]) -> Row:
+    theirs = [module for module in modules if module.partition(".")[0] not in {"app", "parley"}]
     pieces = {
         "bare": lambda: run("pass", given).seconds,
-        "ours": lambda: run(ready, given).seconds,
-        "theirs": lambda: run(imports, given).seconds,
+        "ours": lambda: run(_imports(["app", *modules]), given).seconds,
+        "theirs": lambda: run(_imports(theirs), given).seconds,
     }
     interleave(pieces, 1)
     found = interleave(pieces, bed.size(11, 3))
     bare = median(found["bare"])
-    ours, theirs = median(found["ours"]) - bare, median(found["theirs"]) - bare
-    roots = sorted({module.partition(".")[0] for module in modules} & _KNOWN)
+    ours, alone = median(found["ours"]) - bare, median(found["theirs"]) - bare
+    roots = sorted({module.partition(".")[0] for module in theirs} & _KNOWN)
     return Row(
-        f"{name} start-up", ms(ours), f"its imports {ms(theirs)}", ours / theirs, "×", 1.3, 1.1, note=", ".join(roots)
+        f"{name} start-up", ms(ours), f"its imports {ms(alone)}", ours / alone, "×", 1.3, 1.1, note=", ".join(roots)
     )
 
 
-_KNOWN = {"aws_lambda_powertools", "boto3", "botocore", "cryptography", "httpx", "jwt", "psycopg", "pydantic", "yoyo"}
+def _imports(modules: list[str]) -> str:
+    return "".join(f"import {module}\n" for module in modules) or "pass"
 
 
-def _third_party(code: str, given: Mapping[str, str], but: list[str]) -> list[str]:
-    sites = [*site.getsitepackages(), site.getusersitepackages()]
-    said = run(f"{code}\nSITES, BARE = {sites!r}, {but!r}\n{LIST}", given).output
+def _loaded(code: str, given: Mapping[str, str], but: list[str]) -> list[str]:
+    """The modules of ours and of third parties that this code loads, in its order."""
+    places = [*site.getsitepackages(), site.getusersitepackages(), *given["PYTHONPATH"].split(os.pathsep)]
+    said = run(f"{code}\nPLACES, BARE = {places!r}, {but!r}\n{LIST}", given).output
     modules: list[str] = json.loads(said.splitlines()[-1])
     return modules

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from local.options import ROOT
-
 from bench.bed import Bed
 from bench.measure import Row
+from local.options import ROOT
 
 TITLE = "layer, unzipped"
 BUILT = ROOT / ".aws-sam" / "build" / "SharedLayer"

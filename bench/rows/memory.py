@@ -58,4 +58,6 @@ def _row(bed: Bed, name: str, event: dict[str, Any] | None) -> Row:
         note = "after one call"
     said = run(code + LARGEST, environment(bed, name)).output
     size = int(said.splitlines()[-1]) / 1e6
-    return Row(f"{name} memory", f"{size:.0f} MB", "", size, "MB", 128 if name == "webhook_receiver" else 256, note=note)
+    return Row(
+        f"{name} memory", f"{size:.0f} MB", "", size, "MB", 128 if name == "webhook_receiver" else 256, note=note
+    )

@@ -1,5 +1,5 @@
-"""Pushing one new message to 1, 50 and 500 connections: from the committed events to every position recorded, beside the
-same frames posted alone, as many at once, over the same kept connections to the same endpoint.
+"""Pushing one new message to 1, 50 and 500 connections, from the committed events to every position recorded, beside
+the same frames posted alone, as many at once, over the same kept connections to the same endpoint.
 
 The endpoint answers after `POST_SECONDS`, as `@connections` within one region does; without that the row would
 compare Postgres with nothing.
@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from bench.bed import Bed
+from bench.measure import Row, interleave, median, ms, timed
+from bench.stub import POST_SECONDS
 from parley.cloud.connections import Connections
 from parley.cloud.endpoint import Endpoint
 from parley.cloud.signing import Credentials
+from parley.cloud.sqs import Queue
 from parley.services.post import AT_ONCE
 from parley.services.push import Pusher
-
-from bench.bed import Bed
-from bench.company import Company
-from bench.measure import Row, interleave, median, ms, timed
-from bench.stub import POST_SECONDS
 
 TITLE = "push to 1, 50 and 500 connections"
 
@@ -35,16 +34,6 @@ class Remembering(Connections):
         super().post(connection_id, data)
 
 
-class NoQueue:
-    """A queue nobody should need."""
-
-    def send(self, body: str, group_id: str, delay_seconds: int = 0) -> None:
-        """Refuse."""
-        raise AssertionError("the push was handed over")
-
-    change_visibility = send  # type: ignore[assignment]
-
-
 def rows(bed: Bed) -> Iterator[Row]:
     """Measure."""
     for many, rounds in ((1, bed.size(40, 10)), (50, bed.size(20, 6)), (500, bed.size(6, 2))):
@@ -57,7 +46,8 @@ def _row(bed: Bed, many: int, rounds: int) -> Row:
     processor = company.processor()
     ids = company.listen(company.agent(), many)
     connections = _connections(bed)
-    pusher = Pusher(bed.database, connections, NoQueue(), audience_limit=None)
+    nobody = Queue("http://127.0.0.1:9/nothing-is-handed-over")
+    pusher = Pusher(bed.database, connections, nobody, audience_limit=None)
 
     def push() -> float:
         processor.process([company.webhook(1)])

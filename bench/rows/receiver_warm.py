@@ -14,12 +14,12 @@ from typing import Any
 from uuid import uuid4
 
 import boto3
-from parley.domain.tokens import DeploymentKeys
 
 from bench.bed import Bed
 from bench.company import APP_SECRET, sign, text_body
 from bench.functions import FUNCTIONS, environment
 from bench.measure import Row, interleave, median, ms, timed
+from parley.domain.tokens import DeploymentKeys
 
 TITLE = "webhook_receiver warm, handler only"
 

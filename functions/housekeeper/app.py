@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from dataclasses import asdict
 from typing import Any
 
 from parley import wiring
 
-LOG = logging.getLogger("parley.housekeeper")
+LOG = wiring.start_logging("housekeeper")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:
     """Sweep once; an error fails the invocation, and the next minute tries again."""
     swept = asdict(wiring.housekeeper().sweep())
-    LOG.info("swept %s", json.dumps(swept))
+    LOG.info("swept", extra=swept)
     return swept

@@ -6,6 +6,7 @@ from typing import Any
 
 from parley import wiring
 
+wiring.start_logging("inbox_api")
 wiring.load_for_inbox()
 
 

@@ -1,19 +1,18 @@
-"""message_sender: hints from the outbound queue; each makes one conversation's due messages go out. The one rule: a hint
+"""message_sender: hints from the outbound queue; each sends one conversation's due messages. The one rule: a hint
 decides nothing, the rows do.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 from uuid import UUID
 
 from parley import wiring
 from parley.domain.errors import ParleyError
-from parley.edge.records import partial_failure, pause_seconds
+from parley.edge.records import partial_failure, put_off
 
-LOG = logging.getLogger("parley.message_sender")
+LOG = wiring.start_logging("message_sender")
 SPARE_MILLISECONDS = 20_000
 """The slowest call of an adapter, and what follows it, must fit into what is left of the function's time."""
 
@@ -26,13 +25,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             _deliver(json.loads(record["body"]), context)
         except (ParleyError, ValueError, KeyError, TypeError) as error:
             failed.append(record)
-            LOG.warning("hint put off: %s", getattr(error, "code", type(error).__name__))
-            try:
-                wiring.outbound_queue().change_visibility(record["receiptHandle"], pause_seconds(record))
-            except ParleyError:
-                # The queue's own visibility timeout brings it back.
-                LOG.warning("visibility unchanged")
-    return partial_failure(record["messageId"] for record in failed)
+            put_off(wiring.outbound_queue(), record, error, LOG)
+    return partial_failure(failed)
 
 
 def _deliver(hint: dict[str, str], context: Any) -> None:
@@ -42,5 +36,5 @@ def _deliver(hint: dict[str, str], context: Any) -> None:
         conversation_id,
         may_go_on=lambda: context.get_remaining_time_in_millis() > SPARE_MILLISECONDS,
     )
-    about = {"tenant_id": str(tenant_id), "conversation_id": str(conversation_id), "attempts": attempts}
-    LOG.info("hint followed %s", json.dumps(about))
+    about = {"correlation_id": hint.get("correlationId"), "tenant_id": tenant_id, "conversation_id": conversation_id}
+    LOG.info("hint followed", extra={**about, "attempts": attempts})

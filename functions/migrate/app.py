@@ -7,13 +7,12 @@ itself.
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 from urllib.request import Request, urlopen
 
 from parley import wiring
 
-LOG = logging.getLogger("parley.migrate")
+LOG = wiring.start_logging("migrate")
 RESOURCE_ID = "parley-database"
 
 
@@ -27,7 +26,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             raise
         _answer(event, {"Status": "FAILED", "Reason": f"{type(error).__name__}: {error}"[:400]})
         return {"applied": []}
-    LOG.info("migrations applied: %s", ", ".join(applied) or "none were missing")
+    LOG.info("migrated", extra={"applied": applied})
     if event.get("ResponseURL"):
         _answer(event, {"Status": "SUCCESS"})
     return {"applied": applied}

@@ -4,18 +4,16 @@ webhook is committed, in the inbox or in the ledger.
 
 from __future__ import annotations
 
-import json
-import logging
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from parley import wiring
-from parley.domain.errors import ParleyError, Unreadable
+from parley.domain.errors import Unreadable
 from parley.domain.webhook import Webhook
-from parley.edge.records import partial_failure, pause_seconds
+from parley.edge.records import partial_failure, put_off
 
-LOG = logging.getLogger("parley.queue_processor")
+LOG = wiring.start_logging("queue_processor")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -36,7 +34,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         wiring.pusher().wake(tenant_id)
     for index, error in done.failed.items():
         failed.append(records[index])
-        _put_off(records[index], error)
+        ids = {"correlation_id": webhooks[index].correlation_id, "integration_id": webhooks[index].integration_id}
+        put_off(wiring.inbound_queue(), records[index], error, LOG, **ids)
     about = {
         "records": len(event["Records"]),
         "failed": len(failed),
@@ -44,14 +43,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "ms": round((time.monotonic() - started) * 1000),
         "correlation_ids": [str(webhook.correlation_id) for webhook in webhooks],
     }
-    LOG.log(logging.WARNING if failed or done.parked else logging.INFO, "webhooks processed %s", json.dumps(about))
-    return partial_failure(record["messageId"] for record in failed)
-
-
-def _put_off(record: Mapping[str, Any], error: ParleyError) -> None:
-    LOG.warning("webhook put off: %s", error.code)
-    try:
-        wiring.inbound_queue().change_visibility(record["receiptHandle"], pause_seconds(record))
-    except ParleyError:
-        # The queue's own visibility timeout brings it back.
-        LOG.warning("visibility unchanged")
+    (LOG.warning if failed or done.parked else LOG.info)("webhooks processed", extra=about)
+    return partial_failure(failed)

@@ -5,15 +5,14 @@ nothing else; what there is to push, the rows say.
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 from uuid import UUID
 
 from parley import wiring
 from parley.domain.errors import ParleyError
-from parley.edge.records import partial_failure, pause_seconds
+from parley.edge.records import partial_failure, put_off
 
-LOG = logging.getLogger("parley.realtime_pusher")
+LOG = wiring.start_logging("realtime_pusher")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -27,12 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 wiring.patient_pusher().push(tenant_id)
                 pushed.add(tenant_id)
         except (ParleyError, ValueError, KeyError, TypeError) as error:
-            failed.append(record["messageId"])
-            LOG.warning("hint put off: %s", getattr(error, "code", type(error).__name__))
-            try:
-                wiring.push_queue().change_visibility(record["receiptHandle"], pause_seconds(record))
-            except ParleyError:
-                # The queue's own visibility timeout brings it back.
-                LOG.warning("visibility unchanged")
-    LOG.info("hints followed %s", json.dumps({"hints": len(event["Records"]), "failed": len(failed)}))
+            failed.append(record)
+            put_off(wiring.push_queue(), record, error, LOG)
+    LOG.info("hints followed", extra={"hints": len(event["Records"]), "failed": len(failed)})
     return partial_failure(failed)

@@ -5,7 +5,6 @@ on the way.
 from __future__ import annotations
 
 import json
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +12,7 @@ from parley import wiring
 from parley.edge.problems import problem
 from parley.edge.webhooks import read_webhook
 
-LOG = logging.getLogger("parley.webhook_receiver")
+LOG = wiring.start_logging("webhook_receiver")
 RECEIVED = json.dumps({"received": True})
 
 wiring.load_for_webhooks()
@@ -39,10 +38,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     except Exception as error:
         answer = problem(error, about["correlation_id"])
         failed = answer["statusCode"] >= 500
-        about["error"] = type(error).__name__
-        LOG.log(logging.ERROR if failed else logging.WARNING, "webhook refused", exc_info=failed, extra=about)
+        about["code"] = getattr(error, "code", type(error).__name__)
+        (LOG.error if failed else LOG.warning)("webhook refused", exc_info=failed, extra=about)
         return answer
-    LOG.log(logging.WARNING if outcome == "spool" else logging.INFO, "webhook to %s", outcome, extra=about)
+    (LOG.warning if outcome == "spool" else LOG.info)("webhook taken", extra={**about, "to": outcome})
     return answer
 
 

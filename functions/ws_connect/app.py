@@ -8,6 +8,7 @@ from typing import Any
 
 from parley import wiring
 
+wiring.start_logging("ws_connect")
 wiring.load_for_sockets()
 
 

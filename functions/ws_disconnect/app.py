@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from parley import wiring
 from parley.domain.errors import ParleyError
 
-LOG = logging.getLogger("parley.ws_disconnect")
+LOG = wiring.start_logging("ws_disconnect")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -16,7 +15,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         known = wiring.forget_connection(event["requestContext"]["connectionId"])
     except ParleyError as error:
-        LOG.warning("not forgotten: %s", error.code)
+        LOG.warning("not forgotten", extra={"code": error.code})
     else:
-        LOG.info("disconnected, %s", "forgotten" if known else "unknown already")
+        LOG.info("disconnected", extra={"known": known})
     return {"statusCode": 200}

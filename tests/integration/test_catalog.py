@@ -1,5 +1,6 @@
-"""The rules every table follows (docs/architecture.md, Tenants), read from the catalog of the migrated database: a table
-that a later migration forgets to protect fails here."""
+"""The rules every table follows (docs/architecture.md), read from the catalog of the migrated database: a table that a
+later migration forgets to protect fails here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""P2 and P4 as a property: any permutation, repetition and batching of the same webhooks gives the same inbox. The naive
+"""P2 and P4 as a property: any permutation, repetition and batching of webhooks gives the same inbox. The naive
 variant in naive/receiving.py fails it."""
 
 from __future__ import annotations

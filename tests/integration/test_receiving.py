@@ -1,4 +1,4 @@
-"""Receiving on a real Postgres: what a webhook does to the inbox, and what a repeated, hostile or foreign one does not."""
+"""Receiving on a real Postgres: what a webhook does to the inbox, and what a repeated or hostile one does not."""
 
 from __future__ import annotations
 

@@ -197,8 +197,8 @@ def test_a_client_that_comes_back_with_its_cursor_misses_nothing_and_gets_nothin
     with company.socket() as listener:
         cursor = f"{listener.welcome['epoch']}:{listener.position}"
     words = [f"while away {uuid4()}" for _ in range(3)]
-    for said in words:
-        company.post(company.body(text(f"wamid.{uuid4()}", customer(), said)))
+    for word in words:
+        company.post(company.body(text(f"wamid.{uuid4()}", customer(), word)))
     eventually(lambda: company.rows("select 1 from messages where body = %s", words[-1]))
     ticket = company.http.post("/v1/realtime/ticket").json()["data"]
     with connect(ticket["url"], subprotocols=["parley.v1", f"t.{ticket['ticket']}"]) as socket:  # type: ignore[list-item]

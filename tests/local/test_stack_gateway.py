@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -110,7 +110,8 @@ def test_frames_above_32_kilobytes_and_messages_above_128_close_the_socket(demo:
             socket.recv(timeout=10)
         assert socket.close_code == 1009
     with agent_socket(demo) as (socket, _):
-        with pytest.raises(ConnectionClosed):
+        with suppress(ConnectionClosed):  # it may be closed before all is sent
             socket.send(["x" * 16 * 1024] * 9)
+        with pytest.raises(ConnectionClosed):
             socket.recv(timeout=10)
         assert socket.close_code == 1009

@@ -90,9 +90,7 @@ def test_a_directory_in_use_and_a_child_that_dies_are_one_clear_line(start_stack
     second = start_stack("--empty", ready=False)
     said = second.process.communicate(timeout=30)[0]
     assert second.process.returncode == 1
-    assert said.splitlines() == [
-        f"parley: {running.directory} belongs to a stack that is running: stop that one first"
-    ]
+    assert said.splitlines() == [f"parley: {running.directory} belongs to a stack that is running: stop that one first"]
     assert running.demo["tenants"] == []
 
     pids = running.pids()

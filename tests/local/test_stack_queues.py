@@ -98,7 +98,7 @@ async def toys(tmp_path: Path) -> AsyncIterator[Toys]:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(15):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - another process's state
             await asyncio.sleep(0.05)
 
 

@@ -1,1 +1,4 @@
-"""Parley: a serverless omnichannel inbox. The rooms are described in docs/architecture.md; each may import only what stands below it."""
+"""Parley: a serverless omnichannel inbox.
+
+The rooms are described in docs/architecture.md; each may import only what stands below it.
+"""

@@ -3,8 +3,6 @@ container; importing this module opens nothing and imports nothing heavy, so tha
 calls.
 """
 
-# ruff: noqa: PLC0415  (imports inside functions are this module's purpose)
-
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -16,6 +14,8 @@ from parley.settings import Settings
 from parley.store.ids import new_id
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from parley.cloud.connections import Connections
     from parley.cloud.endpoint import Endpoint
     from parley.cloud.s3 import Bucket
@@ -52,6 +52,13 @@ def settings() -> Settings:
     return Settings.from_environment()
 
 
+def start_logging(function: str) -> Logger:
+    """Write this function's log as JSON lines; answer its logger."""
+    from parley.edge.logs import start_logging
+
+    return start_logging(function, settings().log_level)
+
+
 def load_for_webhooks() -> None:
     """Import what the webhook receiver will call, while start-up still has a whole processor."""
     import parley.cloud.s3
@@ -60,7 +67,7 @@ def load_for_webhooks() -> None:
     import parley.cloud.sqs
     import parley.domain.tokens
     import parley.providers.registry
-    import parley.services.accept  # noqa: F401
+    import parley.services.accept
 
     parley.cloud.signing.load()
 

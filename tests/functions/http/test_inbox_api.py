@@ -423,7 +423,7 @@ def test_a_request_is_one_line_of_ids_and_figures(
     refused, answered = (vars(record) for record in caplog.records)
     assert (refused["status"], refused["code"], answered["status"]) == (400, "invalid_request", 200)
     assert answered["route"] == CONVERSATION
-    assert answered["tenant"] == str(agent.tenant_id)
+    assert answered["tenant_id"] == str(agent.tenant_id)
     assert answered["conversation_id"] == str(thread.id)
     assert answered["correlation_id"] == correlation_id
     assert answered["ms"] > 0

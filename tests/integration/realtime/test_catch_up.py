@@ -177,3 +177,26 @@ def test_counts_are_of_open_conversations_and_the_callers_own(
 
     assert data["counts"] == {"open": 3, "mine": 1, "unassigned": 2, "unread": 2}
     assert str(ids[2]) not in [conversation["id"] for conversation in data["conversations"]]
+
+
+def test_our_own_message_is_told_under_the_key_its_sender_knows(database: Database, desk: Any) -> None:
+    cursor = events_after(database, desk.agent, None)["cursor"]
+    desk.send("hello", key="01920000-0000-7000-8000-00000000000d")
+    desk.send("without a key")
+
+    new = [event for event in events_after(database, desk.agent, cursor)["data"] if event["type"] == "message.new"]
+
+    assert [event.get("clientKey") for event in new] == ["01920000-0000-7000-8000-00000000000d", None]
+    assert [event["data"]["message"]["status"] for event in new] == ["queued", "queued"]
+
+
+def test_a_status_is_told_with_the_ids_of_its_message(database: Database, desk: Any) -> None:
+    cursor = events_after(database, desk.agent, None)["cursor"]
+    message_id = desk.send("hello").view["id"]
+    desk.deliver()
+
+    told = [event for event in events_after(database, desk.agent, cursor)["data"] if event["type"] == "message.status"]
+
+    assert [event["data"]["status"] for event in told][-1] == "sent"
+    assert {event["data"]["id"] for event in told} == {message_id}
+    assert set(told[-1]["data"]) == {"id", "conversationId", "status", "error", "occurredAt", "version"}

@@ -1,7 +1,9 @@
 """`parley migrate` and the commands that set a company up, against a real Postgres."""
 
+import json
 from collections.abc import Iterator
 from importlib.resources import files
+from io import StringIO
 from uuid import UUID
 
 import psycopg
@@ -9,9 +11,13 @@ import pytest
 from psycopg import sql
 
 from cli.main import main
+from parley.cloud.sealing import Sealer
 from parley.domain.errors import Unauthenticated
+from parley.domain.tokens import DeploymentKeys
 from parley.services.recognise import Directory
 from parley.store.database import Database
+from parley.store.integrations import find_integrations
+from parley.wiring import CREDENTIALS_PURPOSE
 from tests.conftest import Server
 
 MIGRATIONS = sorted(
@@ -100,3 +106,48 @@ def test_a_key_has_scopes_that_exist(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit):
         main(["key", "create", "n8n", "--tenant", "00000000-0000-7000-8000-000000000000", "--scopes", "everything"])
     assert "unknown: everything" in capsys.readouterr().err
+
+
+def test_an_account_is_connected_with_credentials_that_open_and_a_url_that_verifies(
+    database: Database,
+    database_url: str,
+    tenant: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    secret = {"current": "2", "key_1": "1" * 64, "key_2": "2" * 64}
+    where = ["--tenant", str(tenant), "--api-url", "https://api.example/", "--deployment-secret", "-"]
+    connect = ["integration", "connect", "Shop", *where, "--account-id", "555", "--database", database_url]
+    monkeypatch.setenv("META_APP_SECRET", "the-app-secret")
+    monkeypatch.setattr("sys.stdin", StringIO(json.dumps(secret)))
+    assert main(connect) == 1
+    assert capsys.readouterr().err == "parley: META_ACCESS_TOKEN is needed\n"
+
+    monkeypatch.setenv("META_ACCESS_TOKEN", "the-access-token")
+    monkeypatch.setattr("sys.stdin", StringIO(json.dumps(secret)))
+    assert main(connect) == 0
+    made = json.loads(capsys.readouterr().out)
+    keys = DeploymentKeys.from_secret(secret)
+    prefix, token = made["webhookUrl"].rsplit("/", 1)
+    assert prefix == f"https://api.example/webhooks/meta/{made['id']}"
+    assert keys.read_url_token(made["id"], token) == 1
+    assert made["verifyToken"] in keys.verify_tokens(made["id"])
+    with database.unscoped() as tx:
+        stored = find_integrations(tx, {UUID(made["id"])})[UUID(made["id"])]
+    sealer = Sealer(keys.derive_all(CREDENTIALS_PURPOSE), keys.current)
+    opened = sealer.open(stored.credentials, tenant, stored.id, "provider")
+    assert opened == {"app_secret": "the-app-secret", "access_token": "the-access-token"}
+
+    monkeypatch.setattr("sys.stdin", StringIO(json.dumps(secret)))
+    assert main(connect) == 1
+    assert capsys.readouterr().err == "parley: the tenant has connected this account already\n"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"current": "1", "key_1": "short"}', "not json"])
+def test_what_is_no_deployment_secret_is_refused(
+    text: str, tenant: UUID, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(text))
+    where = ["--tenant", str(tenant), "--api-url", "https://api.example", "--deployment-secret", "-"]
+    assert main(["integration", "connect", "Shop", *where, "--account-id", "555"]) == 1
+    assert capsys.readouterr().err.startswith("parley: this is no deployment secret")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -90,6 +91,21 @@ async def test_the_local_stack_is_found_by_its_own_facts(server_of_events: Event
         assert "message.new" in (await lines(process, 1))[0]
 
 
+def test_the_local_stack_can_be_put_into_a_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PARLEY_LOCAL_DIR", str(tmp_path))
+    integration = {"id": "i-1", "webhookUrl": "http://w", "verifyToken": "v", "secret": "s", "accountId": "123"}
+    people = [{"name": "Ana", "token": "$(hostile) 'word'"}]
+    company = {"name": "Demo", "id": "t-1", "users": people, "apiKey": "pk_1", "integrations": [integration]}
+    stack = {"baseUrl": "http://127.0.0.1:8080", "websocketUrl": "ws://127.0.0.1:8080/ws", "tenants": [company]}
+    (tmp_path / "demo.json").write_text(json.dumps(stack))
+    assert main(["demo"]) == 0
+    script = capsys.readouterr().out + 'printf "%s|%s" "$API" "$TOKEN"'
+    shown = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert shown.stdout == "http://127.0.0.1:8080|$(hostile) 'word'"
+
+
 async def test_a_person_is_chosen_by_name(
     server_of_events: EventServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,7 +123,7 @@ def test_without_a_stack_it_says_how_to_start_one(
     assert main(["tail"]) == 1
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == "parley: no local stack is running: start it with `make run`, or say --url and --token\n"
+    assert said.err == "parley: no local stack is running: start it with `make run`\n"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whether a queue and the bucket answer, for `/readyz`. The one rule: nothing is written, and nothing stored is read."""
+"""Whether a queue and the bucket answer, for `/readyz`. The one rule: nothing is written, nothing stored is read."""
 
 from __future__ import annotations
 

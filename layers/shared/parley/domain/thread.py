@@ -11,15 +11,6 @@ from uuid import UUID
 
 from .identity import Address
 
-LATEST_AHEAD = timedelta(minutes=5)
-
-
-def believable(occurred_at: datetime | None, received_at: datetime) -> datetime:
-    """The gateway's time, however old; one it lacks, or that lies more than 5 minutes ahead, is the receive time."""
-    if occurred_at is None or occurred_at > received_at + LATEST_AHEAD:
-        return received_at
-    return occurred_at
-
 
 @dataclass(frozen=True, slots=True)
 class Arrived:

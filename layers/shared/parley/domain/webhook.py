@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from .errors import Unreadable
+from .timestamps import rfc3339
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Webhook:
             "provider": self.provider,
             "integrationId": str(self.integration_id),
             "generation": self.generation,
-            "receivedAt": self.received_at.isoformat(),
+            "receivedAt": rfc3339(self.received_at),
             "correlationId": str(self.correlation_id),
             "headers": dict(self.headers),
         }

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
@@ -25,6 +24,7 @@ from parley.domain.principal import Principal
 
 from .authentication import Authenticator
 from .bodies import read_object
+from .logs import whereabouts
 from .problems import known_error, problem
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Api:
             answer = shape(error, call.request_id, str(call.correlation_id))
             call.facts["code"] = known_error(error).code
             if answer["statusCode"] >= 500:
-                call.facts |= _whereabouts(error)
+                call.facts |= whereabouts(error)
         finally:
             self._call = None
         answer["headers"]["x-correlation-id"] = str(call.correlation_id)
@@ -129,11 +129,13 @@ class Api:
 
     def _permission(self, scope: str) -> Callable[..., Response[Any]]:
         def permit(app: APIGatewayHttpResolver, next_middleware: Callable[..., Response[Any]]) -> Response[Any]:
+            if scope == EVERYBODY:
+                return next_middleware(app)
             known = {parameter.alias for parameter in app.context["_route"].dependant.query_params}
             unknown = sorted(set(app.current_event.query_string_parameters) - known)
             if unknown:
                 raise InvalidRequest(errors=[{"path": name, "message": "unknown parameter"} for name in unknown])
-            if scope not in (EVERYBODY, ANY_CALLER) and not self.caller.may(scope):
+            if scope != ANY_CALLER and not self.caller.may(scope):
                 raise Forbidden(f"This key lacks the scope {scope}.")
             return next_middleware(app)
 
@@ -145,7 +147,7 @@ class Api:
             "route": call.route,
             "status": status,
             "ms": round(seconds * 1000, 1),
-            **({"tenant": str(call.caller.tenant_id), "principal": call.caller.key} if call.caller else {}),
+            **({"tenant_id": str(call.caller.tenant_id), "principal": call.caller.key} if call.caller else {}),
             **call.facts,
         }
         self._log.log(logging.ERROR if status >= 500 else logging.INFO, "request", extra=about)
@@ -180,13 +182,6 @@ def _translated(error: Exception) -> Exception:
         "The request has fields that are not valid.",
         errors=[{"path": ".".join(map(str, one["loc"][1:])) or "body", "message": one["msg"]} for one in found],
     )
-
-
-def _whereabouts(error: Exception) -> dict[str, Any]:
-    """Where an error was raised, without its words: those may hold what a person wrote."""
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
-    causes = [type(error.__cause__).__name__] if error.__cause__ else []
-    return {"error": [type(error).__name__, *causes], "at": [f"{f.filename}:{f.lineno} {f.name}" for f in frames]}
 
 
 def _raise_ours(error: Exception) -> Response[Any]:

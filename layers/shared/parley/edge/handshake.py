@@ -4,7 +4,6 @@ ever logged; browsers can put one nowhere but into the subprotocol, so that head
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ class Handshake:
 
     connection_id: str
     origin: str | None
-    protocols: tuple[str, ...]
+    protocols: tuple[str, ...] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
 
     def offered(self, prefix: str) -> str | None:
@@ -64,7 +63,7 @@ class Gate:
             self._admit(principal, handshake.connection_id)
         except Exception as error:
             return _refuse(error)
-        LOG.info("connected %s", json.dumps({"tenant_id": str(principal.tenant_id), "user_id": str(principal.id)}))
+        LOG.info("connected", extra={"tenant_id": principal.tenant_id, "principal": principal.key})
         if SUBPROTOCOL in handshake.protocols:
             return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
         return {"statusCode": 200}
@@ -96,7 +95,7 @@ def read_handshake(event: Mapping[str, Any]) -> Handshake:
 def _refuse(error: Exception) -> dict[str, Any]:
     known = known_error(error)
     if isinstance(error, ParleyError):
-        LOG.warning("refused %s", json.dumps({"code": known.code, "detail": known.detail}))
+        LOG.warning("refused", extra={"code": known.code, "detail": known.detail})
     else:
         LOG.error("connecting failed", exc_info=error)
     return {"statusCode": known.status}

@@ -21,8 +21,8 @@ from .problems import known_error, problem_headers
 from .schemas import SendBody, ShortSendBody, is_client_key
 
 SHORT_FORM_WAITS_SECONDS: Final = 10
-FAILED_STATUS: Final = {"window_closed": 409, "rate_limited": 429, "unavailable": 503}
-"""The status of the short form for a message the gateway did not take; 422 for all others."""
+FAILED_STATUS: Final = {"invalid_request": 400, "window_closed": 409, "gateway_unreachable": 503}
+"""The status of the short form for a message the gateway did not take, by the message's error; 422 for all others."""
 
 _ON_ITS_WAY = frozenset({"sent", "delivered", "read", "played"})
 _WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,3})\"?")

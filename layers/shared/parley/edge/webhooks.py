@@ -12,17 +12,17 @@ from typing import Any
 from uuid import UUID
 
 from parley.domain.errors import InvalidRequest
-from parley.services.accept import Webhook
+from parley.services.accept import Post
 
 
-def read_webhook(event: Mapping[str, Any], received_at: datetime, correlation_id: UUID) -> Webhook:
+def read_webhook(event: Mapping[str, Any], received_at: datetime, correlation_id: UUID) -> Post:
     """Read an HTTP API event (payload 2.0) of the route `/webhooks/{provider}/{integrationId}/{token}`; a tail is
     ignored.
 
     Raises InvalidRequest when the body is said to be base64 and is not.
     """
     path = event["pathParameters"]
-    return Webhook(
+    return Post(
         provider=path["provider"],
         integration_id=path["integrationId"],
         token=path["token"],

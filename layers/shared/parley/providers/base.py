@@ -14,7 +14,8 @@ from parley.domain.outgoing import Draft, Outcome
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a gateway can do. `window`: how long after the customer's last message free text may be sent (None: always).
-    `idempotent_send`: a repeated send with the same reference is one message, so an uncertain one may be repeated."""
+    `idempotent_send`: a repeated send with the same reference is one message, so an uncertain one may be repeated.
+    """
 
     kinds: frozenset[str]
     window: timedelta | None = None
@@ -42,12 +43,14 @@ class Provider(Protocol):
     def verify(self, body: bytes, headers: Mapping[str, str], account: Account) -> None:
         """Check the signature over the raw bytes; header names are lower case.
 
-        Raises Rejected, naming what is wrong."""
+        Raises Rejected, naming what is wrong.
+        """
 
     def normalise(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Fact]:
         """Say what the webhook says, in the order it says it. Every entry of a batch becomes at least one fact.
 
-        Raises Unreadable when the body is not what this gateway sends."""
+        Raises Unreadable when the body is not what this gateway sends.
+        """
 
     def send(self, draft: Draft, account: Account) -> Outcome:
         """Send one message, once; never raises for what the network or the gateway does."""

@@ -1,28 +1,25 @@
 """Take a webhook in. The one rule: whoever is answered "received" has been written to the queue or, failing that, to
 the bucket, and nothing else is touched on the way: no database, no parsing.
-
-The queue message: `{"v", "provider", "integrationId", "generation", "receivedAt", "correlationId", "headers", "body"
-| "pointer"}`, where `body` is base64 of the raw bytes and `pointer` names an object that holds them. A spooled
-object holds the same JSON.
 """
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeAlias
 from uuid import UUID
 
 from parley.cloud.ports import Bucket, Queue
 from parley.domain.errors import NotFound, TooLarge, Unauthenticated, Unavailable
+from parley.domain.timestamps import rfc3339
 from parley.domain.tokens import DeploymentKeys
+from parley.domain.webhook import Webhook
 
 LARGEST_BODY: Final = 6 * 1024 * 1024
 LARGEST_QUEUED_BODY: Final = 700_000
-ENVELOPE_VERSION: Final = 1
+SPOOL: Final = "spool/"
+PAYLOADS: Final = "payloads/"
 
 # What verifying a signature or finding a gateway's version needs; the rest of a request's headers is nobody's business.
 KEPT_HEADERS: Final = frozenset(
@@ -42,7 +39,7 @@ Handshake: TypeAlias = Callable[[Mapping[str, str], str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class Post:
     """One POST as it came: the parts of its path, the raw bytes, headers by lower-case name, when it came."""
 
     provider: str
@@ -66,33 +63,33 @@ class Intake:
     bucket: Bucket
     new_id: Callable[[], UUID]
 
-    def accept(self, webhook: Webhook) -> str:
+    def accept(self, post: Post) -> str:
         """Write the webhook where nothing loses it, and say where that was: `queue`, or `spool` when the queue is away.
 
         Raises NotFound for a gateway nobody knows, Unauthenticated for a wrong URL token, TooLarge above 6 MB, and
         Unavailable when neither queue nor bucket took it: the one case in which the gateway should come again.
         """
-        self._known(webhook.provider)
-        generation = self.keys().read_url_token(webhook.integration_id, webhook.token)
-        if len(webhook.body) > LARGEST_BODY:
+        self._known(post.provider)
+        generation = self.keys().read_url_token(post.integration_id, post.token)
+        if len(post.body) > LARGEST_BODY:
             raise TooLarge(f"A webhook may have {LARGEST_BODY} bytes.")
-        received_at = _rfc3339(webhook.received_at)
-        envelope = json.dumps(
-            {
-                "v": ENVELOPE_VERSION,
-                "provider": webhook.provider,
-                "integrationId": webhook.integration_id,
-                "generation": generation,
-                "receivedAt": received_at,
-                "correlationId": str(webhook.correlation_id),
-                "headers": {name: value for name, value in webhook.headers.items() if name in KEPT_HEADERS},
-                **self._content(webhook, received_at[:10]),
-            }
-        )
+        pointer = self._set_aside(post) if len(post.body) > LARGEST_QUEUED_BODY else None
+        message = Webhook(
+            provider=post.provider,
+            # A token that was read proves the id to be one of ours.
+            integration_id=UUID(post.integration_id),
+            generation=generation,
+            received_at=post.received_at,
+            correlation_id=post.correlation_id,
+            headers={name: value for name, value in post.headers.items() if name in KEPT_HEADERS},
+            body=None if pointer else post.body,
+            pointer=pointer,
+        ).encode()
         try:
-            self.queue.send(envelope, webhook.integration_id)
+            self.queue.send(message, post.integration_id)
         except Unavailable:
-            self.bucket.put(f"spool/{received_at}-{self.new_id()}.json", envelope.encode(), "application/json")
+            key = f"{SPOOL}{rfc3339(post.received_at)}-{self.new_id()}.json"
+            self.bucket.put(key, message.encode(), "application/json")
             return "spool"
         return "queue"
 
@@ -115,13 +112,8 @@ class Intake:
             raise NotFound("There is no such gateway.")
         return self.handshakes[provider]
 
-    def _content(self, webhook: Webhook, day: str) -> dict[str, str]:
-        if len(webhook.body) <= LARGEST_QUEUED_BODY:
-            return {"body": b64encode(webhook.body).decode()}
-        pointer = f"payloads/{day}/{webhook.integration_id}/{self.new_id()}"
-        self.bucket.put(pointer, webhook.body)
-        return {"pointer": pointer}
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def _set_aside(self, post: Post) -> str:
+        """Put a body too large for the queue into the bucket; answer its key."""
+        pointer = f"{PAYLOADS}{rfc3339(post.received_at)[:10]}/{post.integration_id}/{self.new_id()}"
+        self.bucket.put(pointer, post.body)
+        return pointer

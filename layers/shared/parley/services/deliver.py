@@ -33,11 +33,24 @@ LONGEST_HINT = timedelta(minutes=15)
 MOST_ATTEMPTS = 12
 
 
-def hint(queue: Queue, tenant_id: UUID, conversation_id: UUID, integration_id: UUID, delay: timedelta) -> None:
+def hint(
+    queue: Queue,
+    tenant_id: UUID,
+    conversation_id: UUID,
+    integration_id: UUID,
+    *,
+    delay: timedelta = timedelta(0),
+    correlation_id: UUID | None = None,
+) -> None:
     """Say that a conversation has something to send, now or after a delay (15 minutes at most, then look again)."""
-    body = json.dumps({"v": 1, "tenantId": str(tenant_id), "conversationId": str(conversation_id)})
+    body = {
+        "v": 1,
+        "tenantId": str(tenant_id),
+        "conversationId": str(conversation_id),
+        "correlationId": str(correlation_id) if correlation_id else None,
+    }
     seconds = math.ceil(min(delay, LONGEST_HINT).total_seconds())
-    queue.send(body, str(integration_id), seconds)
+    queue.send(json.dumps(body), str(integration_id), seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,7 @@ class NotDue:
 
     integration_id: UUID
     delay: timedelta
+    correlation_id: UUID | None
 
 
 class Deliverer:
@@ -95,15 +109,21 @@ class Deliverer:
             if claimed is None:
                 return attempts
             if isinstance(claimed, NotDue):
-                hint(self._queue, tenant_id, conversation_id, claimed.integration_id, claimed.delay)
+                hint(
+                    self._queue,
+                    tenant_id,
+                    conversation_id,
+                    claimed.integration_id,
+                    delay=claimed.delay,
+                    correlation_id=claimed.correlation_id,
+                )
                 return attempts
             outcome = self._send(tenant_id, claimed)
             attempts += 1
             self._database.run(tenant_id, lambda tx, c=claimed, o=outcome: self._record(tx, c, o))  # type: ignore[misc]
             self._wake(tenant_id)
             if not may_go_on():
-                integration_id = claimed.message["integration_id"]
-                hint(self._queue, tenant_id, conversation_id, integration_id, timedelta())
+                hint(self._queue, tenant_id, conversation_id, claimed.message["integration_id"])
                 return attempts
 
     def _claim(self, tenant_id: UUID, conversation_id: UUID) -> Claim | NotDue | None:
@@ -126,7 +146,8 @@ class Deliverer:
         if head is None or head["busy"]:
             return None, bool(lapsed)
         if head["due_in"] > 0:
-            return NotDue(head["integration_id"], timedelta(seconds=head["due_in"])), bool(lapsed)
+            wait = timedelta(seconds=head["due_in"])
+            return NotDue(head["integration_id"], wait, head["correlation_id"]), bool(lapsed)
         attempt_id = new_id()
         store.claim(tx, head["id"], attempt_id, self._lease)
         _tell(tx, store.shown(tx, head["id"]), head["correlation_id"])

@@ -16,9 +16,9 @@ from parley.domain.webhook import Webhook
 from parley.store import housekeeping as store
 from parley.store.database import Database
 
+from .accept import SPOOL
 from .deliver import hint
 
-SPOOL = "spool/"
 LARGEST_SPOOLED = 8 * 1024 * 1024
 _LAGGING_AFTER = timedelta(seconds=2)
 _AT_MOST = 500
@@ -68,7 +68,7 @@ class Housekeeper:
         with self._database.unscoped() as tx:
             stuck = store.find_stuck_sends(tx, self._stuck_for, _AT_MOST)
         for row in stuck:
-            hint(self._outbound, row["tenant_id"], row["conversation_id"], row["integration_id"], timedelta())
+            hint(self._outbound, row["tenant_id"], row["conversation_id"], row["integration_id"])
         return len(stuck)
 
     def _empty_spool(self) -> int:

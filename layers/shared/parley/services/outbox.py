@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from uuid import UUID
 
 from parley.cloud.ports import Queue
@@ -22,7 +21,6 @@ from .send import SendRequest, SendResult, send_message, wait_for_outcome
 __all__ = ["Outbox", "SendRequest", "SendResult"]
 
 LOG = logging.getLogger(__name__)
-NO_DELAY = timedelta(0)
 
 
 class Outbox:
@@ -54,11 +52,15 @@ class Outbox:
         if taken.view["status"] == "queued":
             try:
                 hint(
-                    self._queue, principal.tenant_id, UUID(taken.view["conversationId"]), taken.integration_id, NO_DELAY
+                    self._queue,
+                    principal.tenant_id,
+                    UUID(taken.view["conversationId"]),
+                    taken.integration_id,
+                    correlation_id=correlation_id,
                 )
             except Unavailable as error:
-                about = {"correlation_id": str(correlation_id), "tenant": str(principal.tenant_id), "cause": error.code}
-                LOG.warning("outbound hint lost", extra=about)
+                about = {"correlation_id": correlation_id, "tenant_id": principal.tenant_id}
+                LOG.warning("outbound hint lost", extra={**about, "code": error.code})
         if not taken.replayed:
             self._wake(principal.tenant_id)
         return taken

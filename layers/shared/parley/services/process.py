@@ -22,9 +22,8 @@ from parley.store.database import Database, Transaction
 from parley.store.integrations import Integration, find_integrations, integration_by_account
 from parley.store.ledger import Entry, LedgerState, record, record_stray
 
+from .accept import LARGEST_BODY
 from .receive import Arrival, Policy, Touched, receive
-
-LARGEST_BODY = 6 * 1024 * 1024
 
 _PARSER_BUGS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a parser raises for a body it was not written for: the same bytes will raise it again."""

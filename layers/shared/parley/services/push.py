@@ -44,6 +44,18 @@ class Held:
     audience: int
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What became of one round: who was told how far, who is gone, and whether somebody can be told more at once."""
+
+    moved: Sequence[Position] = ()
+    gone: Sequence[str] = ()
+    more: bool = False
+
+
+NOTHING = Round()
+
+
 class Pusher:
     """Pushes after 3 rounds or 1 s no further: the push queue carries it on, so that no request pushes a hot tenant's
     stream for ever. `audience_limit`: above it the queue does all of it (None: no limit). `clock`: seconds.
@@ -94,25 +106,22 @@ class Pusher:
         if left is not None:
             self._hand_over(tenant_id, left)
 
-    def _push_rounds(self, tenant_id: UUID, held: Held | None) -> Lease | None:
+    def _push_rounds(self, tenant_id: UUID, held: Held) -> Lease | None:
         """Push until nobody wants more; answer the lease if it is still ours because there is too much to do."""
         stop_at = self._clock() + SECONDS
-        lease = None
         for _ in range(ROUNDS):
-            if held is None:
-                return None
-            lease = held.lease
             # Nobody listening: a hello that comes now reads for itself what was committed before it.
-            more = held.audience > 0 and self._push_once(tenant_id)
-            if not more and self._let_go(tenant_id, lease):
+            done = self._push_once(tenant_id) if held.audience else NOTHING
+            again = self._settle(tenant_id, held.lease, done)
+            if again is None:
                 return None
+            held = again
             if self._clock() >= stop_at:
                 break
-            held = self._go_on(tenant_id, lease)
-        return lease
+        return held.lease
 
-    def _push_once(self, tenant_id: UUID) -> bool:
-        """One round; answer whether somebody was told a part and can be told more at once."""
+    def _push_once(self, tenant_id: UUID) -> Round:
+        """Tell everybody who is behind what the log holds now."""
         number_events(self._database, tenant_id)
         with self._database.transaction(tenant_id, repeatable_read=True) as tx:
             plan = plan_push(tx)
@@ -125,10 +134,24 @@ class Pusher:
         outcomes = dict(zip((delivery.ear.id for delivery in mail), posted, strict=True))
         positions = [_position(delivery, outcomes.get(delivery.ear.id)) for delivery in plan.deliveries]
         moved = [position for position in positions if position is not None]
-        gone = [connection_id for connection_id, outcome in outcomes.items() if outcome.gone]
-        self._database.run(tenant_id, lambda tx: _record(tx, moved, gone))
         reached = {position.id for position in moved}
-        return any(delivery.end < plan.head and delivery.ear.id in reached for delivery in plan.deliveries)
+        return Round(
+            moved=moved,
+            gone=[connection_id for connection_id, outcome in outcomes.items() if outcome.gone],
+            more=any(delivery.end < plan.head and delivery.ear.id in reached for delivery in plan.deliveries),
+        )
+
+    def _settle(self, tenant_id: UUID, lease: Lease, done: Round) -> Held | None:
+        """Note what became of a round and let go; answer the lease if there is more to do, None if it is not ours."""
+
+        def settle(tx: Transaction) -> Held | None:
+            record(tx, done)
+            if not done.more and push_leases.let_go(tx, lease):
+                return None
+            kept = push_leases.go_on(tx, lease, TERM)
+            return None if kept is None else Held(kept, count_listeners(tx))
+
+        return self._database.run(tenant_id, settle)
 
     def _dismiss(self, tenant_id: UUID, connection_id: str) -> None:
         with self._database.transaction(tenant_id) as tx:
@@ -140,15 +163,6 @@ class Pusher:
             return None if lease is None else Held(lease, count_listeners(tx))
 
         return self._database.run(tenant_id, take)
-
-    def _go_on(self, tenant_id: UUID, lease: Lease) -> Held | None:
-        with self._database.transaction(tenant_id) as tx:
-            kept = push_leases.go_on(tx, lease, TERM)
-            return None if kept is None else Held(kept, count_listeners(tx))
-
-    def _let_go(self, tenant_id: UUID, lease: Lease) -> bool:
-        with self._database.transaction(tenant_id) as tx:
-            return push_leases.let_go(tx, lease)
 
     def _hand_over(self, tenant_id: UUID, lease: Lease) -> None:
         # Let go first: whoever takes the hint must find the lease free.
@@ -167,7 +181,8 @@ def _position(delivery: Delivery, posted: Posted | None) -> Position | None:
     return Position(ear.id, ear.hellos, sent_seq=posted.end, eval_seq=0)
 
 
-def _record(tx: Transaction, moved: Sequence[Position], gone: Sequence[str]) -> None:
-    raise_positions(tx, moved)
-    for connection_id in gone:
+def record(tx: Transaction, done: Round) -> None:
+    """Write down how far connections were told, and forget those that are gone."""
+    raise_positions(tx, done.moved)
+    for connection_id in done.gone:
         delete_connection(tx, connection_id)

@@ -16,7 +16,8 @@ from uuid import UUID
 from parley.domain import events
 from parley.domain.events import NewEvent
 from parley.domain.incoming import MessageReceived, Receipt
-from parley.domain.thread import Arrived, Summary, believable
+from parley.domain.thread import Arrived, Summary
+from parley.domain.timestamps import believable
 from parley.store import receiving as store
 from parley.store.database import Row, Transaction
 from parley.store.event_log import append_events

@@ -1,5 +1,5 @@
-"""Take a message to send. The one rule: the message is its own idempotency record, so that the same key and body are the
-same message, however often and however concurrently they come.
+"""Take a message to send. The one rule: the message is its own idempotency record, so that the same key and body are
+the same message, however often and however concurrently they come.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import errors as pg
+from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -74,14 +75,13 @@ class Database:
         Raises Unavailable (the database is away), Contention (deadlock: repeat), DataRefused (a constraint or a value;
         `constraint` names it).
         """
-        with self._transaction(repeatable_read) as connection:
-            connection.execute("select set_config('parley.tenant', %s, true)", [str(tenant_id)])
+        with self._transaction(str(tenant_id), repeatable_read=repeatable_read) as connection:
             yield Transaction(connection, tenant_id)
 
     @contextmanager
     def unscoped(self) -> Iterator[Transaction]:
         """A transaction without a tenant: only the functions that look across tenants see anything in it."""
-        with self._transaction(False) as connection:
+        with self._transaction("") as connection:
             yield Transaction(connection, None)
 
     def run(self, tenant_id: UUID, work: Callable[[Transaction], Result], attempts: int = 5) -> Result:
@@ -103,12 +103,10 @@ class Database:
             connection.close()
 
     @contextmanager
-    def _transaction(self, repeatable_read: bool) -> Iterator[psycopg.Connection[Row]]:
+    def _transaction(self, tenant: str, *, repeatable_read: bool = False) -> Iterator[psycopg.Connection[Row]]:
         try:
             connection = self._connection()
-            with connection.transaction():
-                if repeatable_read:
-                    connection.execute("set transaction isolation level repeatable read")
+            with _begun(connection, tenant, repeatable_read):
                 yield connection
         except (pg.DeadlockDetected, pg.SerializationFailure) as error:
             raise Contention from error
@@ -131,3 +129,18 @@ class Database:
             )
             self._local.connection = connection
         return cast("psycopg.Connection[Row]", connection)
+
+
+@contextmanager
+def _begun(connection: psycopg.Connection[Row], tenant: str, repeatable_read: bool) -> Iterator[None]:
+    """A transaction that begins and names its tenant in one round trip."""
+    isolation = sql.SQL("begin isolation level repeatable read" if repeatable_read else "begin")
+    name = sql.SQL("select set_config('parley.tenant', {}, true)").format(sql.Literal(tenant))
+    connection.execute(sql.SQL("{}; {}").format(isolation, name))
+    try:
+        yield
+    except BaseException:
+        if not connection.closed:
+            connection.execute("rollback")
+        raise
+    connection.execute("commit")

@@ -18,8 +18,9 @@ _LOCK = "parley.migrate"
 def migrate(conninfo: str, app_role: str = "parley_app", app_password: str | None = None) -> list[str]:
     """Apply every migration that is missing and make the functions' role; answer the names of those applied.
 
-    `conninfo` (a URL or a connection string) is of the migration role. A second caller waits for the first and then applies nothing.
-    Raises psycopg.Error as it comes: a failed migration fails the deployment and leaves the ones before it.
+    `conninfo` (a URL or a connection string) is of the migration role. A second caller waits for the first and then
+    applies nothing. A migration waits 10 s for a lock at most, so that it never holds up the traffic. Raises
+    psycopg.Error as it comes: a failed migration fails the deployment and leaves the ones before it.
     """
     from yoyo import get_backend, read_migrations
 
@@ -41,6 +42,7 @@ def migrate(conninfo: str, app_role: str = "parley_app", app_password: str | Non
 def _yoyo_url(conninfo: str) -> str:
     given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items()}
     user, password = quote(given.pop("user"), safe=""), quote(given.pop("password", ""), safe="")
+    given.setdefault("options", "-c lock_timeout=10s")
     place = f"{given.pop('host')}:{given.pop('port', '5432')}/{quote(given.pop('dbname'), safe='')}"
     return f"postgresql+psycopg://{user}:{password}@{place}?{urlencode(given)}"
 

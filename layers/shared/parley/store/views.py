@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from parley.domain.identity import e164
+from parley.domain.timestamps import rfc3339
 
 from .database import Row, Transaction
 from .queries import queries
@@ -20,7 +21,7 @@ def timestamp(value: datetime | None) -> str | None:
     """RFC 3339 in UTC with milliseconds."""
     if value is None:
         return None
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(value)
 
 
 def load_conversations(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, View]:

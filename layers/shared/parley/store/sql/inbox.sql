@@ -19,26 +19,38 @@ order by c.last_message_at desc, c.id desc
 limit %(limit)s
 
 -- name: oldest_conversations
--- A page of the inbox, the longest silence first: the reverse of newest_conversations.
-select c.id, c.last_message_at
-from conversations c
-where c.tenant_id = %(tenant_id)s
-  and (%(status)s::text is null or c.status = %(status)s)
-  and (not %(unassigned)s or c.assignee_id is null)
-  and (%(assignee)s::uuid is null or c.assignee_id = %(assignee)s)
-  and (%(integration_id)s::uuid is null or c.integration_id = %(integration_id)s)
-  and (%(label)s::text is null or %(label)s = any (c.labels))
-  and (%(unread)s::boolean is null or (c.unread_count > 0) = %(unread)s)
-  and (%(before)s::timestamptz is null or c.last_message_at < %(before)s)
-  and (
-    not %(resumes)s
-    or (
-      %(after_at)s::timestamptz is not null
-      and ((c.last_message_at, c.id) > (%(after_at)s, %(after_id)s::uuid) or c.last_message_at is null)
-    )
-    or (%(after_at)s::timestamptz is null and c.last_message_at is null and c.id > %(after_id)s::uuid)
-  )
-order by c.last_message_at, c.id
+-- A page of the inbox, the longest silence first: the reverse of newest_conversations. In two parts, because "after this
+-- position or without a message" would read the index from its beginning.
+with matching as not materialized (
+  select c.id, c.last_message_at
+  from conversations c
+  where c.tenant_id = %(tenant_id)s
+    and (%(status)s::text is null or c.status = %(status)s)
+    and (not %(unassigned)s or c.assignee_id is null)
+    and (%(assignee)s::uuid is null or c.assignee_id = %(assignee)s)
+    and (%(integration_id)s::uuid is null or c.integration_id = %(integration_id)s)
+    and (%(label)s::text is null or %(label)s = any (c.labels))
+    and (%(unread)s::boolean is null or (c.unread_count > 0) = %(unread)s)
+    and (%(before)s::timestamptz is null or c.last_message_at < %(before)s)
+),
+spoken as (
+  select id, last_message_at from matching
+  where not %(resumes)s and last_message_at is not null
+    or %(after_at)s::timestamptz is not null and (last_message_at, id) > (%(after_at)s, %(after_id)s::uuid)
+  order by last_message_at, id
+  limit %(limit)s
+),
+silent as (
+  select id, last_message_at from matching
+  where last_message_at is null
+    and (not %(resumes)s or %(after_at)s::timestamptz is not null or id > %(after_id)s::uuid)
+  order by id
+  limit %(limit)s
+)
+select id, last_message_at from spoken
+union all
+select id, last_message_at from silent
+order by last_message_at, id
 limit %(limit)s
 
 -- name: thread

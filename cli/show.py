@@ -1,0 +1,43 @@
+"""`parley demo`: the local stack's addresses, tokens and keys as variables of a shell. The one rule: what it prints can
+be given to `eval` as it is.
+"""
+
+from __future__ import annotations
+
+import shlex
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+from cli.demo import demo_company
+
+
+def add(commands: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "demo",
+        help="print the local stack's addresses and keys for a shell",
+        description='Print the local stack\'s addresses, tokens and keys as shell variables: eval "$(parley demo)".',
+    )
+    parser.add_argument("--tenant", metavar="NAME", help="a tenant of the local stack")
+    parser.add_argument("--user", metavar="NAME", help="a person of the local stack")
+    parser.set_defaults(run=run)
+
+
+def run(chosen: Namespace) -> int:
+    """Print the variables."""
+    facts, company, person = demo_company(chosen.tenant, chosen.user)
+    integration = company["integrations"][0]
+    variables = {
+        "API": facts["baseUrl"],
+        "SOCKET": facts["websocketUrl"],
+        "TENANT": company["id"],
+        "TOKEN": person["token"],
+        "API_KEY": company["apiKey"],
+        "INTEGRATION": integration["id"],
+        "WEBHOOK": integration["webhookUrl"],
+        "VERIFY_TOKEN": integration["verifyToken"],
+        "APP_SECRET": integration["secret"],
+        "ACCOUNT": integration["accountId"],
+    }
+    for name, value in variables.items():
+        print(f"{name}={shlex.quote(value)}")
+    return 0

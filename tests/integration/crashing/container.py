@@ -1,0 +1,183 @@
+"""One running process: the functions' own handlers over a composition root of its own. The one rule: whatever a process
+remembers is gone with it; the next one is made from nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+import httpx
+
+import parley.wiring
+from parley.cloud.ports import Bucket, Sealer
+from parley.domain.tokens import DeploymentKeys
+from parley.providers.base import Provider
+from parley.providers.meta import Meta
+from parley.services.accept import Intake
+from parley.services.deliver import Deliverer
+from parley.services.housekeep import Housekeeper
+from parley.services.outbox import Outbox
+from parley.services.process import Processor
+from parley.services.push import Pusher
+from parley.store.database import Database
+from parley.store.ids import new_id
+
+from .faults import Life, Points
+from .ports import Desk, FragileBucket, FragileConnections, FragileDatabase, FragileQueue, FragileWire
+from .queues import ModelQueue
+
+FUNCTIONS = Path(__file__).parents[3] / "functions"
+LEASE = timedelta(seconds=30)
+BACKOFF = timedelta(seconds=2)
+SILENCE = timedelta(seconds=75)
+
+MakeDeliverer = Callable[..., Any]
+
+
+@dataclass
+class Outside:
+    """What outlives a process. `deliverer`: who sends; the naive variant goes here."""
+
+    conninfo: str
+    nowhere: str
+    points: Points
+    queues: Mapping[str, ModelQueue]
+    bucket: Bucket
+    gateway: Callable[[httpx.Request], httpx.Response]
+    desk: Desk
+    sealer: Sealer
+    keys: DeploymentKeys
+    deliverer: MakeDeliverer = Deliverer
+    milliseconds_left: int = 60_000
+    database_answers: bool = True
+
+
+class Container:
+    """A warm process with all functions in it. It is also its handlers' composition root: it has what they ask
+    `parley.wiring` for.
+    """
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        self.life = Life(outside.points)
+        self.new_id = new_id
+        self._database = FragileDatabase(
+            outside.conninfo, outside.nowhere, self.life, lambda: outside.database_answers
+        )
+        self._queues = {name: FragileQueue(self.life, name, queue) for name, queue in outside.queues.items()}
+        self._bucket = FragileBucket(self.life, outside.bucket)
+        self._http = httpx.Client(transport=FragileWire(self.life, outside.gateway), trust_env=False)
+        meta = Meta(self._http, api_url="http://gateway.test", version="v26.0")
+        self._providers: dict[str, Provider] = {"meta": meta}
+        self.connections = FragileConnections(self.life, outside.desk)
+        self._pusher = Pusher(self._database, self.connections, self._queues["push"], pause=lambda _seconds: None)
+        self._deliverer = outside.deliverer(
+            self._database,
+            self._providers,
+            lambda: outside.sealer,
+            self._queues["outbound"],
+            self._pusher.wake,
+            lease=LEASE,
+            backoff=BACKOFF,
+        )
+        self._handlers: dict[str, ModuleType] = {}
+
+    @property
+    def database(self) -> Database:
+        """The database through this process."""
+        return self._database
+
+    @property
+    def outbox(self) -> Outbox:
+        """What send_message calls."""
+        return Outbox(self._database, self._providers, self._queues["outbound"], self._pusher.wake)
+
+    def invoke(self, function: str, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a function's handler on an event, as Lambda does."""
+        self.life.doing = function
+        if function not in self._handlers:
+            self._handlers[function] = self._load(function)
+        answer: dict[str, Any] = self._handlers[function].handler(event, self)
+        return answer
+
+    def close(self) -> None:
+        """Let go of sockets, as the end of a process does."""
+        self.life.dead = True
+        self._database.close()
+        self._http.close()
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Lambda's own clock of an invocation."""
+        return self._outside.milliseconds_left
+
+    def start_logging(self, function: str) -> logging.Logger:
+        """Nobody's standard output is changed here."""
+        return logging.getLogger(f"parley.{function}")
+
+    def load_for_webhooks(self) -> None:
+        """It is all imported."""
+
+    def intake(self) -> Intake:
+        return Intake(
+            {"meta": Meta.handshake}, lambda: self._outside.keys, self._queues["inbound"], self._bucket, self.new_id
+        )
+
+    def processor(self) -> Processor:
+        return Processor(self._database, self._bucket, self._providers, lambda: self._outside.sealer)
+
+    def deliverer(self) -> Any:
+        return self._deliverer
+
+    def pusher(self) -> Pusher:
+        return self._pusher
+
+    def patient_pusher(self) -> Pusher:
+        return self._pusher
+
+    def inbound_queue(self) -> FragileQueue:
+        return self._queues["inbound"]
+
+    def outbound_queue(self) -> FragileQueue:
+        return self._queues["outbound"]
+
+    def push_queue(self) -> FragileQueue:
+        return self._queues["push"]
+
+    def housekeeper(self) -> Housekeeper:
+        return Housekeeper(
+            self._database,
+            inbound=self._queues["inbound"],
+            outbound=self._queues["outbound"],
+            bucket=self._bucket,
+            wake=self._pusher.wake,
+            silent_for=SILENCE,
+            stuck_for=LEASE,
+        )
+
+    def _load(self, function: str) -> ModuleType:
+        module = module_from_spec(_spec(function))
+        deployed, parley.wiring = parley.wiring, self  # type: ignore[assignment]
+        try:
+            exec(_code(function), vars(module))  # noqa: S102 - our own handler, with this process as its composition root
+        finally:
+            parley.wiring = deployed
+        return module
+
+
+def _spec(function: str) -> Any:
+    return spec_from_file_location(f"crashing_{function}", FUNCTIONS / function / "app.py")
+
+
+@cache
+def _code(function: str) -> CodeType:
+    path = FUNCTIONS / function / "app.py"
+    return compile(path.read_text(), str(path), "exec")
+

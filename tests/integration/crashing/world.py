@@ -1,0 +1,297 @@
+"""A company, its customers, its gateway and its agent around a process that may be killed at any moment. The one rule:
+everybody outside does what they do in life: a gateway posts again what was not answered 200, a browser asks again with
+the same key, SQS delivers again what was not deleted, the housekeeper comes every minute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from parley.cloud.ports import Bucket, Sealer
+from parley.domain.errors import ParleyError, Unavailable
+from parley.domain.principal import Principal
+from parley.domain.terms import Terms
+from parley.domain.tokens import DeploymentKeys
+from parley.edge.frames import Socket
+from parley.services.connect import connect
+from parley.services.listen import Listening
+from parley.services.outbox import SendRequest
+from parley.store.database import Database
+
+from .container import LEASE, Container, MakeDeliverer, Outside
+from .faults import Crash, Points
+from .gateway import Gateway
+from .ports import Desk
+from .queues import Clock, ModelQueue
+
+MINUTE = 60.0
+SHOWN_WITHIN = 15 * MINUTE
+CONSUMERS = {"inbound": "queue_processor", "outbound": "message_sender", "push": "realtime_pusher"}
+VISIBILITY = {"inbound": 180, "outbound": 360, "push": 180}
+"""As in template.yaml; so is the queues' number of receives."""
+
+Done = TypeVar("Done")
+
+
+@dataclass(frozen=True)
+class Company:
+    """Whom all of it happens to. `database`: the way in that nothing breaks."""
+
+    database: Database
+    conninfo: str
+    nowhere: str
+    tenant_id: UUID
+    integration_id: UUID
+    agent: Principal
+    sealer: Sealer
+    secret: str
+    meta: SimpleNamespace
+    look: Callable[["World"], list[str]]
+
+
+class World:
+    """See the module. `problems`: what was found wrong right after a crash, before anything healed."""
+
+    def __init__(
+        self,
+        company: Company,
+        points: Points,
+        bucket: Bucket,
+        *,
+        deliverer: MakeDeliverer | None = None,
+        most_receives: int = 100,
+        milliseconds_left: int = 60_000,
+        order: random.Random | None = None,
+    ) -> None:
+        self.company, self.points, self.bucket = company, points, bucket
+        self.clock = Clock()
+        self.queues = {
+            name: ModelQueue(self.clock, visibility=visibility, most_receives=most_receives, order=order)
+            for name, visibility in VISIBILITY.items()
+        }
+        self.gateway = Gateway(company.meta, self.elsewhere)
+        self.desk = Desk()
+        keys = DeploymentKeys({1: "k" * 32}, 1)
+        self._outside = Outside(
+            company.conninfo, company.nowhere, points, self.queues, bucket, self.gateway.answer, self.desk,
+            company.sealer, keys, milliseconds_left=milliseconds_left,
+        )  # fmt: skip
+        if deliverer is not None:
+            self._outside.deliverer = deliverer
+        self._token = keys.url_token(str(company.integration_id), 1)
+        self._process = Container(self._outside)
+        self._swept_at = 0.0
+        self.to_post: list[bytes] = []
+        self.answered: list[bytes] = []
+        self.asked: dict[str, str] = {}
+        self.told: dict[str, set[str]] = defaultdict(set)
+        self.crashes = 0
+        self.problems: list[str] = []
+        self.last_trouble = 0.0
+
+    def close(self) -> None:
+        """End the process that is left."""
+        self._process.close()
+
+    # What people and gateways do
+
+    def customer_writes(self, id_: str, text: str, *, at: int = 0, phone: str = "5511987654321", pad: int = 0) -> bytes:
+        """A customer writes; their gateway has a webhook to post, `pad` bytes larger than it need be."""
+        meta = self.company.meta
+        body: bytes = meta.body(messages=[meta.text(id_, phone, text, at=at)], names={phone: "Marta"}) + b" " * pad
+        self.to_post.append(body)
+        return body
+
+    def post(self, body: bytes) -> bool:
+        """Post a webhook once; whether it was answered 200."""
+        signature = hmac.new(self.company.secret.encode(), body, hashlib.sha256).hexdigest()
+        event = {
+            "pathParameters": {
+                "provider": "meta",
+                "integrationId": str(self.company.integration_id),
+                "token": self._token,
+            },
+            "requestContext": {"http": {"method": "POST"}},
+            "headers": {"X-Hub-Signature-256": f"sha256={signature}"},
+            "body": body.decode(),
+            "isBase64Encoded": False,
+        }
+        answer = self._invoke("webhook_receiver", event)
+        if answer is None or answer["statusCode"] != 200:
+            return False
+        self.answered.append(body)
+        return True
+
+    def gateway_posts(self) -> None:
+        """Post what there is to tell, each once; what was not answered 200 comes again later."""
+        self.to_post += self.gateway.to_tell
+        self.gateway.to_tell.clear()
+        self.to_post = [body for body in self.to_post if not self.post(body)]
+
+    def agent_sends(self, text: str, key: str, conversation_id: UUID, *, tries: int = 6) -> str | None:
+        """Ask to send until there is an answer, as a browser does; answer the message's id."""
+        self.asked[key] = text
+        for _ in range(tries):
+            taken = self._call("send_message", lambda process: self._ask(process, text, key, conversation_id))
+            if taken is not None:
+                self.told[key].add(taken)
+                return taken
+        return None
+
+    def _ask(self, process: Container, text: str, key: str, conversation_id: UUID) -> str | None:
+        request = SendRequest("text", text)
+        try:
+            taken = process.outbox.send(self.company.agent, conversation_id, request, key, uuid4())
+        except Unavailable:
+            return None
+        return str(taken.view["id"])
+
+    def agent_listens(self) -> None:
+        """The agent opens the inbox in a browser."""
+        company, terms = self.company, Terms()
+        connection_id = f"desk-{company.tenant_id.hex}"
+        connect(company.database, self._process.connections, company.agent, connection_id, terms)
+        listening = Listening(company.database, terms, lambda: datetime.now(UTC))
+        socket = Socket(lambda: listening, lambda _id, _reason: None)
+        hello = {"action": "hello", "id": "1", "v": 1, "cursor": None, "topics": ["tenant", "user"]}
+        welcome = json.loads(socket.answer(connection_id, json.dumps(hello)) or "{}")
+        self.desk.listening_from = int(welcome["cursor"].rpartition(":")[2])
+
+    # What AWS does
+
+    def work(self, name: str, most: int = 10) -> bool:
+        """Give one batch of a queue to its function; whether there was one."""
+        queue = self.queues[name]
+        records = queue.receive(most)
+        if not records:
+            return False
+        answer = self._invoke(CONSUMERS[name], {"Records": records})
+        if answer is not None:
+            kept = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+            for record in records:
+                if record["messageId"] not in kept and not self.points.hit(f"{name}: a record comes again"):
+                    queue.delete(record["receiptHandle"])
+        return True
+
+    def sweep(self) -> None:
+        """The minute is over."""
+        self._swept_at = self.clock.now
+        self._invoke("housekeeper", {})
+
+    def pass_time(self, seconds: float) -> None:
+        """Move time on; the database's clock is real, so there what waits for a time is moved towards it instead."""
+        self.clock.now += seconds
+        with self.company.database.transaction(self.company.tenant_id) as tx:
+            for statement in _AGE:
+                tx.execute(statement, seconds=seconds)
+
+    def elsewhere(self) -> None:
+        """What other processes do while somebody waits for the gateway: the lease passes, and they sweep and send."""
+        waiting, self._process = self._process, Container(self._outside)
+        try:
+            self.pass_time(LEASE.total_seconds() + 1)
+            self.gateway_posts()
+            self.work("inbound")
+            self.sweep()
+            self.work("outbound")
+        finally:
+            self._process.close()
+            self._process = waiting
+
+    def settle(self) -> None:
+        """Go on as life does until nothing is left to do, for 15 minutes after the last trouble at most (P6)."""
+        calm = False
+        while True:
+            self.gateway_posts()
+            if any([self.work(name) for name in self.queues]):
+                calm = False
+                continue
+            if self.quiet():
+                if calm:
+                    return
+                # One more minute: a sweep of a quiet world finds nothing, and may crash like everything else.
+                calm = True
+            if self.clock.now > self.last_trouble + SHOWN_WITHIN:
+                self.problems.append(f"P6: after {self.clock.now:.0f} s there is still {self._left()}")
+                return
+            self._wait()
+
+    def _wait(self) -> None:
+        """Move on to whatever comes first: a message that shows, or the housekeeper's minute."""
+        minute = self._swept_at + MINUTE
+        shows = [at for queue in self.queues.values() if (at := queue.next_visible()) is not None]
+        until = min([minute, *shows])
+        self.pass_time(max(0.0, until - self.clock.now))
+        if until == minute:
+            self.sweep()
+
+    def quiet(self) -> bool:
+        """Whether nothing is queued, spooled or on its way."""
+        return not self._left()
+
+    def _left(self) -> str:
+        left = [f"{len(queue)} in {name}" for name, queue in self.queues.items() if len(queue)]
+        left += [f"{len(self.to_post)} webhooks to post"] * bool(self.to_post or self.gateway.to_tell)
+        left += [f"spooled {key}" for key in self.bucket.list_prefix("spool/")]
+        with self.company.database.transaction(self.company.tenant_id) as tx:
+            left += [f"a message {row['status']}" for row in tx.rows(_ON_THEIR_WAY)]
+        return ", ".join(left)
+
+    # Processes
+
+    @property
+    def database_answers(self) -> bool:
+        """Whether the product can reach its database."""
+        return self._outside.database_answers
+
+    @database_answers.setter
+    def database_answers(self, answers: bool) -> None:
+        self._outside.database_answers = answers
+
+    def restart(self) -> None:
+        """A new process in place of the one there is."""
+        self._process.close()
+        self._process = Container(self._outside)
+
+    def _invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any] | None:
+        return self._call(function, lambda process: process.invoke(function, event))
+
+    def _call(self, function: str, do: Callable[[Container], Done]) -> Done | None:
+        """Let the process do something; None where it failed or was killed, which leaves a new one."""
+        troubles = len(self.points.fired)
+        process = self._process
+        process.life.doing = function
+        try:
+            return do(process)
+        except ParleyError:
+            return None
+        except Crash:
+            self.crashes += 1
+            self.restart()
+            self.problems += [f"right after {self.points.fired[-1]}: {found}" for found in self.company.look(self)]
+            return None
+        finally:
+            if len(self.points.fired) > troubles:
+                self.last_trouble = self.clock.now
+
+
+_AGE = (
+    "update messages set not_before = not_before - make_interval(secs => %(seconds)s),"
+    " lease_until = lease_until - make_interval(secs => %(seconds)s),"
+    " updated_at = updated_at - make_interval(secs => %(seconds)s),"
+    " created_at = created_at - make_interval(secs => %(seconds)s)"
+    " where status in ('queued', 'sending')",
+    "update push_leases set lease_until = lease_until - make_interval(secs => %(seconds)s)",
+    "update events set occurred_at = occurred_at - make_interval(secs => %(seconds)s)",
+)
+_ON_THEIR_WAY = "select status from messages where status in ('queued', 'sending')"
