@@ -8,7 +8,7 @@ class FailureError(Exception):
 
 
 class TroubleError(FailureError):
-    """Something is away for now. Whoever follows a stream tries again, at the earliest after `after_seconds`."""
+    """Something is away for now. A follower of a stream tries again, at the earliest after `after_seconds`."""
 
     def __init__(self, message: str, after_seconds: float = 0.0) -> None:
         super().__init__(message)

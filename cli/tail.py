@@ -53,6 +53,8 @@ def _access(chosen: Namespace) -> Callable[[], Access]:
         return partial(demo_access, chosen.tenant, chosen.user)
     if chosen.url is None or chosen.token is None or chosen.tenant or chosen.user:
         raise FailureError("--url and --token go together, and without --tenant and --user")
+    if chosen.token.startswith("pk_"):
+        raise FailureError("an API key cannot open a socket: give a person's token, or poll GET /v1/events")
     given = Access(chosen.url.rstrip("/"), chosen.token)
     return lambda: given
 

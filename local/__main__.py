@@ -6,15 +6,18 @@ import sys
 from collections.abc import Callable
 
 from local.options import StackError, read_options
-from local.stack import run
 
 
 def main() -> int:
     """Run until Ctrl-C; answer the process's exit code."""
     options = read_options()
     try:
+        from local.stack import run
+
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(run(options))
+    except KeyboardInterrupt:
+        return 0
     except StackError as error:
         print(f"parley: {error}", file=sys.stderr)
     except OSError as error:

@@ -136,7 +136,10 @@ class Postgres:
         modern = _major_version(binaries) >= 17
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if modern else ["--locale=C.UTF-8"]
         child = self._run("initdb", command, fresh)
-        await child.ended.wait()
+        try:
+            await child.ended.wait()
+        finally:
+            await child.stop(signal.SIGKILL, patience=5)
         if child.exit_code:
             raise StackError(f"initdb failed: {last_line(self._log)} (see {self._log})")
         fresh.rename(self._data)

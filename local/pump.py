@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 
 import asyncio
 import json
+import os
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,8 @@ from local.sqs import Sqs, SqsError
 
 READ_AHEAD = 10_000
 SWEEP_SECONDS = 1.0  # the net below the wake-ups: visibility that ran out, messages of an earlier run
-GROW_AFTER = 1.0
+GROW_AFTER = 2.0
+MOST_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))  # starting one costs half a second of a core
 # A worker killed on this machine is somebody's test or somebody's save; AWS would wait the whole visibility timeout.
 CRASH_SECONDS = 5
 
@@ -89,6 +91,7 @@ class Pump:
         self._pool = pool
         self._sqs = sqs
         self._visibility = visibility
+        self._most = min(reader.concurrency or MOST_AT_ONCE, MOST_AT_ONCE)
         self._ahead = ReadAhead()
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -147,7 +150,7 @@ class Pump:
         """Hand batches to free workers; ask for more workers when a backlog lasts."""
         if not self._window_over():
             return
-        limit = min(self._pool.size, self._reader.concurrency or self._pool.size)
+        limit = min(self._pool.size, self._most)
         while self._ahead and len(self._running) < limit:
             task = asyncio.get_running_loop().create_task(self._carry(self._ahead.take(self._reader.batch_size)))
             self._running.add(task)
@@ -157,7 +160,9 @@ class Pump:
             self._full_since = None
         elif self._full_since is None:
             self._full_since = now
-        elif now - self._full_since > GROW_AFTER and limit < (self._reader.concurrency or limit + 1):
+        elif now - self._full_since > GROW_AFTER and limit < min(
+            self._reader.concurrency or MOST_AT_ONCE, MOST_AT_ONCE
+        ):
             self._full_since = None
             self._pool.grow()
 

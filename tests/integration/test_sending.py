@@ -174,7 +174,8 @@ def test_a_failure_after_acceptance_shows_and_delivery_evidence_beats_it(
     processor.process([door(meta.body(statuses=[meta.status("wamid.out", "failed", errors=[error])]))])
     (row,) = desk.outgoing()
     assert row["status"] == "failed"
-    assert row["error"]["code"]
+    assert row["error"]["code"] == "recipient_unreachable"
+    assert row["error"]["provider"]["code"] == 131026
     processor.process([door(meta.body(statuses=[meta.status("wamid.out", "delivered")]))])
     assert [(row["status"], row["error"]) for row in desk.outgoing()] == [("delivered", None)]
 

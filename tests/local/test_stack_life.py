@@ -75,6 +75,16 @@ def test_a_stack_that_is_killed_takes_its_children_along_and_its_data_survives(s
     assert [each["lastMessage"]["text"] for each in conversations(start_stack())] == ["Before the kill"]
 
 
+def test_ctrl_c_in_the_middle_of_the_first_start_leaves_no_process_either(start_stack: StartStack) -> None:
+    running = start_stack(ready=False)
+    poll_until((running.directory / "postgres.new" / "PG_VERSION").exists)
+    pids = running.pids()
+    assert running.stop().splitlines() == ["parley: stopping"]
+    assert running.process.returncode == 0
+    assert not [pid for pid in pids if is_alive(pid)]
+    assert not (running.directory / "postgres").exists(), "a half-made cluster is never found"
+
+
 def test_a_taken_port_is_one_clear_line(start_stack: StartStack) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -168,12 +168,14 @@ def test_a_failed_status_keeps_metas_error_and_what_it_means_to_a_person() -> No
     (receipt,) = sample("message_status__failed")
     assert isinstance(receipt, Receipt)
     assert receipt.error == {
-        "code": 130472,
-        "title": "User's number is part of an experiment",
-        "message": "User's number is part of an experiment",
-        "details": "Failed to send message because this user's phone number is part of an experiment",
-        "reason": "recipient_in_experiment",
-        "sentence": "The customer is in a WhatsApp experiment and cannot get this message.",
+        "code": "recipient_in_experiment",
+        "message": "The customer is in a WhatsApp experiment and cannot get this message.",
+        "provider": {
+            "code": 130472,
+            "title": "User's number is part of an experiment",
+            "message": "User's number is part of an experiment",
+            "details": "Failed to send message because this user's phone number is part of an experiment",
+        },
     }
 
 

@@ -12,15 +12,20 @@ class Crash(BaseException):
 
 
 class Points:
-    """Every place reached so far, by name; `chosen`: the numbers of those at which something goes wrong."""
+    """Every place reached so far, by name; `chosen`: the numbers of those at which something goes wrong. `asleep`: what
+    happens now is not part of the story.
+    """
 
     def __init__(self, chosen: Iterable[int] = ()) -> None:
         self._chosen = set(chosen)
+        self.asleep = False
         self.names: list[str] = []
         self.fired: list[str] = []
 
     def hit(self, where: str) -> bool:
         """Reach a place; whether it is one of those chosen."""
+        if self.asleep:
+            return False
         number = len(self.names)
         self.names.append(where)
         if number not in self._chosen:

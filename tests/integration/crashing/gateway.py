@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 
@@ -57,9 +58,9 @@ class Gateway:
         denied = behaviour in {THROTTLES, REFUSES}
         self.log.append(Received(reference, text, denied))
         if behaviour == THROTTLES:
-            return httpx.Response(429, headers={"retry-after": "5"}, json={"error": {"code": 130429}})
+            return _response(429, {"error": {"code": 130429}}, {"retry-after": "5"})
         if behaviour == REFUSES:
-            return httpx.Response(400, json={"error": {"code": 131047, "message": "Re-engagement message"}})
+            return _response(400, {"error": {"code": 131047, "message": "Re-engagement message"}})
         if behaviour == DROPS:
             raise httpx.ReadTimeout("no answer", request=request)
         return self._take(behaviour, request, reference, text)
@@ -75,8 +76,8 @@ class Gateway:
         if behaviour == SILENT:
             raise httpx.ReadTimeout("no answer", request=request)
         if behaviour == BREAKS:
-            return httpx.Response(503)
-        return httpx.Response(200, json={"messaging_product": "whatsapp", "messages": [{"id": provider_id}]})
+            return _response(503, {})
+        return _response(200, {"messaging_product": "whatsapp", "messages": [{"id": provider_id}]})
 
     def _tell(self, reference: str, provider_id: str) -> None:
         """Statuses come in any order; the last one first is the meanest."""
@@ -91,3 +92,7 @@ class Gateway:
         return [
             f"P5: the gateway got {texts[reference]!r} {times} times" for reference, times in maybe_taken.items() if times > 1
         ]
+
+
+def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> httpx.Response:
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(json.dumps(body).encode()))

@@ -5,9 +5,9 @@ killed, and every call may fail, with its effect and without it.
 from __future__ import annotations
 
 import json
+import re
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, cast
 
 import httpx
@@ -19,6 +19,9 @@ from parley.store.database import Database, Row
 
 from .faults import Life
 from .queues import ModelQueue
+
+
+_WRITES = re.compile(r"\b(insert|update|delete|make_partitions|record_stray)\b")
 
 
 class FragileQueue:
@@ -128,25 +131,30 @@ class FragileDatabase(Database):
 
 
 class FragileConnection:
-    """A connection; all but `transaction` is the real one's."""
+    """A connection that breaks around COMMIT; everything else is the real one's."""
 
     def __init__(self, real: psycopg.Connection[Row], life: Life) -> None:
         self._real, self._life = real, life
+        self._wrote = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    @contextmanager
-    def transaction(self) -> Iterator[psycopg.Transaction]:
-        with self._real.transaction() as transaction:
-            yield transaction
-            self._life.may_crash("before COMMIT")
-            if self._life.fails("the connection breaks before COMMIT"):
-                self._break()
-        if self._life.fails("the connection breaks after COMMIT"):
+    def execute(self, query: Any, *rest: Any, **options: Any) -> psycopg.Cursor[Row]:
+        if query != "commit":
+            self._wrote = self._wrote or bool(_WRITES.search(str(query)))
+            return self._real.execute(query, *rest, **options)
+        self._life.may_crash("before COMMIT")
+        if self._life.fails("the connection breaks before COMMIT"):
+            self._break()
+        done = self._real.execute(query)
+        # What wrote nothing left nothing: after its COMMIT the world is as it was before.
+        if self._wrote and self._life.fails("the connection breaks after COMMIT"):
             self._break()
             self._real.execute("select 'the answer nobody gets'")
-        self._life.may_crash("after COMMIT")
+        if self._wrote:
+            self._life.may_crash("after COMMIT")
+        return done
 
     def _break(self) -> None:
         """Cut the connection as a network does: the next thing said on it is lost, and an open transaction with it."""

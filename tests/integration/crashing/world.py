@@ -12,7 +12,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -23,7 +23,7 @@ from parley.domain.principal import Principal
 from parley.domain.terms import Terms
 from parley.domain.tokens import DeploymentKeys
 from parley.edge.frames import Socket
-from parley.services.connect import connect
+from parley.services.connect import connect, forget
 from parley.services.listen import Listening
 from parley.services.outbox import SendRequest
 from parley.store.database import Database
@@ -56,7 +56,7 @@ class Company:
     sealer: Sealer
     secret: str
     meta: SimpleNamespace
-    look: Callable[["World"], list[str]]
+    look: Callable[[World], list[str]]
 
 
 class World:
@@ -100,8 +100,10 @@ class World:
         self.last_trouble = 0.0
 
     def close(self) -> None:
-        """End the process that is left."""
+        """End the process that is left, and hang up: the housekeeper of the next world looks at all connections."""
         self._process.close()
+        if self.desk.listening_from is not None:
+            forget(self.company.database, self._connection_id)
 
     # What people and gateways do
 
@@ -156,16 +158,19 @@ class World:
             return None
         return str(taken.view["id"])
 
+    @property
+    def _connection_id(self) -> str:
+        return f"desk-{self.company.tenant_id.hex}"
+
     def agent_listens(self) -> None:
         """The agent opens the inbox in a browser."""
-        company, terms = self.company, Terms()
-        connection_id = f"desk-{company.tenant_id.hex}"
+        company, terms, connection_id = self.company, Terms(), self._connection_id
         connect(company.database, self._process.connections, company.agent, connection_id, terms)
         listening = Listening(company.database, terms, lambda: datetime.now(UTC))
         socket = Socket(lambda: listening, lambda _id, _reason: None)
         hello = {"action": "hello", "id": "1", "v": 1, "cursor": None, "topics": ["tenant", "user"]}
         welcome = json.loads(socket.answer(connection_id, json.dumps(hello)) or "{}")
-        self.desk.listening_from = int(welcome["cursor"].rpartition(":")[2])
+        self.desk.listening_from = int(welcome["to"])
 
     # What AWS does
 
@@ -192,8 +197,7 @@ class World:
         """Move time on; the database's clock is real, so there what waits for a time is moved towards it instead."""
         self.clock.now += seconds
         with self.company.database.transaction(self.company.tenant_id) as tx:
-            for statement in _AGE:
-                tx.execute(statement, seconds=seconds)
+            tx.execute(_AGE, span=timedelta(seconds=seconds))
 
     def elsewhere(self) -> None:
         """What other processes do while somebody waits for the gateway: the lease passes, and they sweep and send."""
@@ -211,6 +215,7 @@ class World:
     def settle(self) -> None:
         """Go on as life does until nothing is left to do, for 15 minutes after the last trouble at most (P6)."""
         calm = False
+        self.last_trouble = self.clock.now
         while True:
             self.gateway_posts()
             if any([self.work(name) for name in self.queues]):
@@ -243,6 +248,8 @@ class World:
         left = [f"{len(queue)} in {name}" for name, queue in self.queues.items() if len(queue)]
         left += [f"{len(self.to_post)} webhooks to post"] * bool(self.to_post or self.gateway.to_tell)
         left += [f"spooled {key}" for key in self.bucket.list_prefix("spool/")]
+        if left:
+            return ", ".join(left)
         with self.company.database.transaction(self.company.tenant_id) as tx:
             left += [f"a message {row['status']}" for row in tx.rows(_ON_THEIR_WAY)]
         return ", ".join(left)
@@ -285,13 +292,14 @@ class World:
                 self.last_trouble = self.clock.now
 
 
-_AGE = (
-    "update messages set not_before = not_before - make_interval(secs => %(seconds)s),"
-    " lease_until = lease_until - make_interval(secs => %(seconds)s),"
-    " updated_at = updated_at - make_interval(secs => %(seconds)s),"
-    " created_at = created_at - make_interval(secs => %(seconds)s)"
-    " where status in ('queued', 'sending')",
-    "update push_leases set lease_until = lease_until - make_interval(secs => %(seconds)s)",
-    "update events set occurred_at = occurred_at - make_interval(secs => %(seconds)s)",
+_AGE = """
+with sends as (
+  update messages set not_before = not_before - %(span)s, lease_until = lease_until - %(span)s,
+    updated_at = updated_at - %(span)s, created_at = created_at - %(span)s
+  where tenant_id = %(tenant_id)s and status in ('queued', 'sending')
+), pushes as (
+  update push_leases set lease_until = lease_until - %(span)s where tenant_id = %(tenant_id)s
 )
-_ON_THEIR_WAY = "select status from messages where status in ('queued', 'sending')"
+update events set occurred_at = occurred_at - %(span)s where tenant_id = %(tenant_id)s
+"""
+_ON_THEIR_WAY = "select status from messages where tenant_id = %(tenant_id)s and status in ('queued', 'sending')"

@@ -147,6 +147,11 @@ def test_half_an_address_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--url and --token go together" in capsys.readouterr().err
 
 
+def test_an_api_key_is_told_what_it_can_do_instead(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tail", "--url", "http://127.0.0.1:8080", "--token", "pk_1_2_3"]) == 1
+    assert "poll GET /v1/events" in capsys.readouterr().err
+
+
 async def test_a_reader_that_has_seen_enough_ends_it_quietly(server_of_events: EventServer) -> None:
     ours, theirs = os.pipe()
     command = [sys.executable, "-m", "cli.main", "tail", "--url", server_of_events.url, "--token", TOKEN]

@@ -45,7 +45,7 @@ class MessageReceived:
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of one of our messages. `client_reference` is our own id, where the gateway echoes it;
-    `participant` tells the members of a group apart.
+    `participant` tells the members of a group apart; `error` is {code, message, provider} as the API shows it.
     """
 
     account: str

@@ -199,10 +199,9 @@ def _status(status: Json, account: str) -> Fact:
 
 
 def _error(error: Json) -> Json:
-    """Meta's error as it came, and what Parley calls it: `reason` is Parley's code, `sentence` what a person reads."""
-    kept = described(clean(error))
+    """What Parley calls Meta's error, what a person reads, and the error as it came."""
     meaning = refusal(error_code(error))
-    return {**kept, "reason": meaning.code, "sentence": meaning.sentence}
+    return {"code": meaning.code, "message": meaning.sentence, "provider": described(clean(error))}
 
 
 def _account(value: Json) -> str:
