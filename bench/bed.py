@@ -13,7 +13,7 @@ import tempfile
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
@@ -101,16 +101,20 @@ class Bed:
         """The bench's database as its migrations see it."""
         return self.postgres.migration_url
 
+    def administrator(self) -> psycopg.Connection[Any]:
+        """The server's own superuser, for what no role of ours may."""
+        return psycopg.connect(self.postgres.url(SUPERUSER), autocommit=True)
+
     def alter_database(self, settings: dict[str, str | None]) -> None:
         """Change settings for every connection opened from now on; None takes a setting back."""
-        with psycopg.connect(self.postgres.url(SUPERUSER), autocommit=True) as admin:
+        with self.administrator() as admin:
             for name, value in settings.items():
                 change = f"reset {name}" if value is None else f"set {name} = '{value}'"
                 admin.execute(f"alter database {self.postgres.name} {change}".encode())
 
     def analyze(self) -> None:
         """Let Postgres look at what a row has just made."""
-        with psycopg.connect(self.postgres.url(SUPERUSER), autocommit=True) as admin:
+        with self.administrator() as admin:
             admin.execute("vacuum (analyze)")
 
     @cached_property

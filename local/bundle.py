@@ -108,6 +108,12 @@ class Bundle:
     schedules: tuple[Schedule, ...]
     custom_resources: tuple[CustomResource, ...]
 
+    @property
+    def waited_for(self) -> frozenset[str]:
+        """The functions whose callers wait for the answer."""
+        called = {route.function for route in self.http_routes}
+        return frozenset(called | {route.function for route in self.socket_routes.values()})
+
 
 def function_resources(template: Template) -> dict[str, Physical]:
     """Answer what functions, their aliases and the APIs are called, so that others may refer to them."""

@@ -49,6 +49,8 @@ def deploy(template: Template, resources: Resources, database: Database, options
         "DatabasePort": database.port,
         "DatabaseName": database.name,
         "DatabaseSslMode": database.sslmode,
+        # What DATABASE_URL names may be a pooler; our own Postgres is none.
+        "DatabasePooled": "true" if os.environ.get("DATABASE_URL") else "false",
         "MigrationSecretArn": resources.put_secret(MIGRATION_SECRET, json.dumps(credentials)),
     }
     physical = resources.create(template) | function_resources(template)

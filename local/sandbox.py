@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,15 +12,21 @@ from local.intrinsics import REGION
 from local.options import Options
 
 RUNTIME_LOOP = Path(__file__).with_name("runtime_loop.py")
+BACKGROUND_NICENESS = 5
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "NO_PROXY", "no_proxy", "SSL_CERT_FILE")
 
 
 class Sandboxes:
-    """Starts workers, with the AWS endpoints of this stack."""
+    """Starts workers, with the AWS endpoints of this stack.
 
-    def __init__(self, options: Options, endpoint: str) -> None:
+    On AWS a queue's function takes no processor from the one that answers webhooks; here those nobody waits for
+    (`waited_for` names the others) give way.
+    """
+
+    def __init__(self, options: Options, endpoint: str, waited_for: Collection[str] = ()) -> None:
         self._options = options
         self._endpoint = endpoint
+        self._waited_for = waited_for
         # AWS's own runtime client has no wheel but for Linux.
         real = sys.platform == "linux" and find_spec("awslambdaric") is not None
         self._command = [sys.executable, "-m", "awslambdaric"] if real else [sys.executable, "-P", str(RUNTIME_LOOP)]
@@ -30,13 +36,16 @@ class Sandboxes:
         """Start a worker of a function that asks for work at `runtime_api`."""
         if function.name not in self._logs:
             self._logs[function.name] = rotate(self._options.directory / "logs" / f"{function.name}.log")
-        return start_child(
+        child = start_child(
             function.name,
             [*self._command, function.handler],
             log=self._logs[function.name],
             environment=self.environment(function) | {"AWS_LAMBDA_RUNTIME_API": runtime_api},
             directory=function.code,
         )
+        if function.name not in self._waited_for:
+            os.setpriority(os.PRIO_PROCESS, child.pid, BACKGROUND_NICENESS)
+        return child
 
     def environment(self, function: Function) -> dict[str, str]:
         """Answer the environment variables a function sees."""

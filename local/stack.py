@@ -151,7 +151,7 @@ class Stack:
         return database
 
     def _start_functions(self, bundle: Bundle, endpoint: str) -> None:
-        sandboxes = Sandboxes(self._options, endpoint)
+        sandboxes = Sandboxes(self._options, endpoint, bundle.waited_for)
         for function in bundle.functions.values():
             inline = self._options.inline
             environment = sandboxes.environment(function) if inline else {}

@@ -29,12 +29,13 @@ _KNOWN = {"aws_lambda_powertools", "boto3", "botocore", "cryptography", "httpx",
 
 def rows(bed: Bed) -> Iterator[Row]:
     """Measure."""
+    before: list[str] = []
     for name in present():
         if name == "webhook_receiver":
             continue
         bed.say(name)
         given = environment(bed, name)
-        before = _loaded("", given, [])
+        before = before or _loaded("", given, [])
         yield _row(bed, name, given, _loaded(ready_code(name), given, before))
 
 
@@ -45,8 +46,7 @@ def _row(bed: Bed, name: str, given: Mapping[str, str], modules: list[str]) -> R
         "ours": lambda: run(_imports(["app", *modules]), given).seconds,
         "theirs": lambda: run(_imports(theirs), given).seconds,
     }
-    interleave(pieces, 1)
-    found = interleave(pieces, bed.size(11, 3))
+    found = interleave(pieces, bed.size(9, 2))
     bare = median(found["bare"])
     ours, alone = median(found["ours"]) - bare, median(found["theirs"]) - bare
     roots = sorted({module.partition(".")[0] for module in theirs} & _KNOWN)

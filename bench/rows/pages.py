@@ -91,10 +91,13 @@ def rows(bed: Bed) -> Iterator[Row]:
 
 
 def _fill(bed: Bed, company: Company) -> None:
-    with bed.database.transaction(company.id) as tx:
+    given = {"tenant_id": company.id, "integration_id": company.integration_id}
+    size = {"conversations": CONVERSATIONS, "each": MESSAGES_EACH}
+    with bed.administrator() as admin:
+        # Foreign keys are triggers: these rows are known to be right.
+        admin.execute("set session_replication_role = replica")
         for statement in FILL:
-            given = {"integration_id": company.integration_id, "conversations": CONVERSATIONS, "each": MESSAGES_EACH}
-            tx.execute(statement, **given)
+            admin.execute(statement.encode(), {**given, **size})
 
 
 def _cursor(bed: Bed, agent: Principal, back: int) -> str:

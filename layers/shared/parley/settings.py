@@ -28,6 +28,7 @@ class Settings:
     database_port: int = 5432
     database_name: str = "parley"
     database_sslmode: str = "require"
+    database_pooled: str = "true"
     database_secret_arn: str = ""
     migration_secret_arn: str = ""
     websocket_url: str = ""

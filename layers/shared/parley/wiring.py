@@ -222,7 +222,7 @@ def database() -> Database:
     """Postgres, as the functions' role."""
     from parley.store.database import Database
 
-    return Database(conninfo(settings().required("database_secret_arn")))
+    return Database(conninfo(settings().required("database_secret_arn")), pooled=settings().database_pooled == "true")
 
 
 def conninfo(secret_arn: str) -> str:

@@ -22,8 +22,9 @@ THROTTLES = "is too busy once"
 REFUSES = "refuses"
 SLOW = "accepts, but answers after the lease"
 OUTRUN = "answers after the lease and after its own statuses"
+FADES = "accepts, and breaks off after the lease"
 
-BEHAVIOURS = (ACCEPTS, SILENT, BREAKS, DROPS, UNREACHABLE, THROTTLES, REFUSES, SLOW, OUTRUN)
+BEHAVIOURS = (ACCEPTS, SILENT, BREAKS, DROPS, UNREACHABLE, THROTTLES, REFUSES, SLOW, OUTRUN, FADES)
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,12 @@ class Gateway:
     def _take(self, behaviour: str, request: httpx.Request, reference: str, text: str) -> httpx.Response:
         provider_id = f"wamid.out.{text}.{len(self.log)}"
         self.taken[reference] = provider_id
-        if behaviour == SLOW:
+        if behaviour in {SLOW, FADES}:
             self._meanwhile()
         self._tell(reference, provider_id)
         if behaviour == OUTRUN:
             self._meanwhile()
-        if behaviour == SILENT:
+        if behaviour in {SILENT, FADES}:
             raise httpx.ReadTimeout("no answer", request=request)
         if behaviour == BREAKS:
             return _response(503, {})
@@ -81,9 +82,11 @@ class Gateway:
 
     def _tell(self, reference: str, provider_id: str) -> None:
         """Statuses come in any order; the last one first is the meanest."""
-        for at, name in ((3, "read"), (1, "sent"), (2, "delivered")):
-            status = self._meta.status(provider_id, name, at=at, biz_opaque_callback_data=reference)
-            self.to_tell.append(self._meta.body(statuses=[status]))
+        statuses = [
+            self._meta.status(provider_id, name, at=at, biz_opaque_callback_data=reference)
+            for at, name in ((3, "read"), (1, "sent"), (2, "delivered"))
+        ]
+        self.to_tell += [self._meta.body(statuses=told) for told in (statuses[:1], statuses[1:])]
 
     def problems(self) -> list[str]:
         """P5: a message is requested once more only if every request before was denied for certain."""

@@ -32,7 +32,7 @@ class FragileQueue:
 
     def send(self, body: str, group_id: str, delay_seconds: int = 0) -> None:
         self._life.may_crash(f"before sending to {self._name}")
-        if self._life.fails(f"sending to {self._name} fails"):
+        if self._life.fails(f"sending to {self._name} fails") or self._queue.away:
             raise Unavailable
         self._queue.send(body, group_id, delay_seconds)
         if self._life.fails(f"sent to {self._name}, but the answer is lost"):
@@ -74,6 +74,8 @@ class FragileBucket:
         self._life.may_crash("after deleting an object")
 
     def list_prefix(self, prefix: str, limit: int = 1000) -> list[str]:
+        if self._life.fails("listing objects fails"):
+            raise Unavailable
         return self._bucket.list_prefix(prefix, limit)
 
 

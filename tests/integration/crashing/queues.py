@@ -33,7 +33,7 @@ class Held:
 
 class ModelQueue:
     """One queue and its dead letters. `visibility` and `most_receives` as in template.yaml; `order`: chance, for a queue
-    that delivers in any order.
+    that delivers in any order. `away`: SQS does not answer those who send.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class ModelQueue:
         self.dead_letters: list[str] = []
         self.deleted: list[tuple[str, str]] = []
         self.most_received = 0
+        self.away = False
 
     def __len__(self) -> int:
         return len(self._held)

@@ -188,10 +188,10 @@ class World:
                     queue.delete(record["receiptHandle"])
         return True
 
-    def sweep(self) -> None:
-        """The minute is over."""
+    def sweep(self) -> bool:
+        """The minute is over; whether the housekeeper came through."""
         self._swept_at = self.clock.now
-        self._invoke("housekeeper", {})
+        return self._invoke("housekeeper", {}) is not None
 
     def pass_time(self, seconds: float) -> None:
         """Move time on; the database's clock is real, so there what waits for a time is moved towards it instead."""
@@ -220,25 +220,22 @@ class World:
             self.gateway_posts()
             if any([self.work(name) for name in self.queues]):
                 calm = False
-                continue
-            if self.quiet():
-                if calm:
-                    return
-                # One more minute: a sweep of a quiet world finds nothing, and may crash like everything else.
-                calm = True
-            if self.clock.now > self.last_trouble + SHOWN_WITHIN:
+            elif calm and self.quiet():
+                return
+            elif self.clock.now > self.last_trouble + SHOWN_WITHIN:
                 self.problems.append(f"P6: after {self.clock.now:.0f} s there is still {self._left()}")
                 return
-            self._wait()
+            else:
+                # Quiet or not, one more minute: a sweep of a quiet world finds nothing, and may crash like all else.
+                calm = self._wait()
 
-    def _wait(self) -> None:
-        """Move on to whatever comes first: a message that shows, or the housekeeper's minute."""
+    def _wait(self) -> bool:
+        """Move on to whatever comes first: a message that shows, or the housekeeper's minute; whether that went well."""
         minute = self._swept_at + MINUTE
         shows = [at for queue in self.queues.values() if (at := queue.next_visible()) is not None]
         until = min([minute, *shows])
         self.pass_time(max(0.0, until - self.clock.now))
-        if until == minute:
-            self.sweep()
+        return until == minute and self.sweep()
 
     def quiet(self) -> bool:
         """Whether nothing is queued, spooled or on its way."""

@@ -17,11 +17,11 @@ _PERSONAL = "user:"
 
 
 class RefusedTopic(InvalidRequest):
-    """There is no such topic; `extra["topic"]` names it."""
+    """There is no such topic."""
 
 
 class UnknownTopic(NotFound):
-    """There is no such conversation here; `extra["topic"]` names it."""
+    """There is no such conversation here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,10 @@ LATEST_AHEAD = timedelta(minutes=5)
 
 def rfc3339(moment: datetime) -> str:
     """A time as RFC 3339 in UTC, with milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    text = moment.isoformat(timespec="milliseconds")
+    if not text.endswith("+00:00"):
+        text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return f"{text[:-6]}Z"
 
 
 def believable(occurred_at: datetime | None, received_at: datetime) -> datetime:

@@ -4,7 +4,8 @@ with everything up to it that the reader may see; never a part of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from parley.domain.batches import Batch, fitting
 from parley.domain.cursor import Cursor, epoch_of
 from parley.domain.principal import Principal
 from parley.store.database import Database, Transaction
-from parley.store.event_log import READ_LIMIT, number_events, read_events, read_stream
+from parley.store.event_log import READ_LIMIT, Stream, number_events, read_events, read_stream
 from parley.store.snapshot import inbox_counts, newest_open
 from parley.store.views import load_conversations
 
@@ -39,9 +40,7 @@ def events_after(
     own = person(principal)
     listener = Listener(own, None if topics is None else resolve_topics(topics, own))
     after = None if cursor is None else Cursor.parse(cursor)
-    number_events(database, principal.tenant_id)
-    with database.transaction(principal.tenant_id, repeatable_read=True) as tx:
-        stream = read_stream(tx)
+    with _numbered(database, principal.tenant_id) as (tx, stream):
         head = Cursor(epoch_of(stream.epoch, principal.rights_version), stream.last)
         if after is None:
             return _page(Batch(head.seq, head.seq, ()), head, reset=False)
@@ -53,16 +52,27 @@ def events_after(
 
 def snapshot(database: Database, principal: Principal) -> dict[str, Any]:
     """Answer `GET /v1/snapshot`: the newest open conversations, the counters, and the cursor they stand for."""
-    number_events(database, principal.tenant_id)
-    with database.transaction(principal.tenant_id, repeatable_read=True) as tx:
+    with _numbered(database, principal.tenant_id) as (tx, stream):
         # The position first: what is read after it can only be newer, and applying an event twice does no harm.
-        stream = read_stream(tx)
         ids = newest_open(tx, SNAPSHOT_SIZE)
         conversations = load_conversations(tx, ids)
         counts = inbox_counts(tx, person(principal))
     cursor = Cursor(epoch_of(stream.epoch, principal.rights_version), stream.last)
     shown = [conversations[id_] for id_ in ids if id_ in conversations]
     return {"data": {"conversations": shown, "counts": counts, "cursor": str(cursor)}}
+
+
+@contextmanager
+def _numbered(database: Database, tenant_id: UUID) -> Iterator[tuple[Transaction, Stream]]:
+    """One snapshot in which every event has its number; mostly somebody numbered them, and one look is enough."""
+    with database.transaction(tenant_id, repeatable_read=True) as tx:
+        stream = read_stream(tx)
+        if not stream.unnumbered:
+            yield tx, stream
+            return
+    number_events(database, tenant_id)
+    with database.transaction(tenant_id, repeatable_read=True) as tx:
+        yield tx, read_stream(tx)
 
 
 def visible(tx: Transaction, listener: Listener, above: int, head: int, limit: int = READ_LIMIT) -> Batch:

@@ -4,7 +4,7 @@ else finds it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from parley.domain.identity import Address, Person
 from parley.store import receiving as store
-from parley.store.database import Transaction
+from parley.store.database import Row, Transaction
 from parley.store.ids import new_id
 
 
@@ -34,12 +34,14 @@ class Identified:
     renamed: list[UUID]
 
 
+_NEW: Mapping[str, Any] = {"name": None, "name_at": None}
+
+
 def identify(tx: Transaction, sightings: Sequence[Sighting]) -> Identified:
     """Find, create and lock the contacts of these sightings, and keep their names fresh."""
     if not sightings:
         return Identified([], [])
-    contacts, created = _resolve(tx, sightings)
-    locked = store.lock_contacts(tx, contacts)
+    contacts, created, locked = _resolve(tx, sightings)
     newest: dict[UUID, tuple[datetime, str]] = {}
     for contact_id, sighting in zip(contacts, sightings, strict=True):
         if sighting.person.name:
@@ -48,7 +50,7 @@ def identify(tx: Transaction, sightings: Sequence[Sighting]) -> Identified:
     changes: list[dict[str, Any]] = []
     renamed: list[UUID] = []
     for contact_id, told in sorted(newest.items()):
-        known = locked[contact_id]
+        known = locked.get(contact_id, _NEW)
         if known["name_at"] is None or told > (known["name_at"], known["name"]):
             changes.append({"id": contact_id, "name": told[1], "name_at": told[0]})
             if contact_id not in created and told[1] != known["name"]:
@@ -57,11 +59,12 @@ def identify(tx: Transaction, sightings: Sequence[Sighting]) -> Identified:
     return Identified(contacts, renamed)
 
 
-def _resolve(tx: Transaction, sightings: Sequence[Sighting]) -> tuple[list[UUID], set[UUID]]:
-    """The contact of each sighting, and which of them this transaction created."""
+def _resolve(tx: Transaction, sightings: Sequence[Sighting]) -> tuple[list[UUID], set[UUID], dict[UUID, Row]]:
+    """The contact of each sighting, which of them this transaction created, and what is known of the others, locked."""
     created: set[UUID] = set()
     while True:
-        known = store.find_aliases(tx, {key for s in sightings for key in _keys(s)})
+        found = store.find_aliases(tx, {key for s in sightings for key in _keys(s)})
+        known = {key: row["contact_id"] for key, row in found.items()}
         contacts: list[UUID] = []
         firsts: list[dict[str, Any]] = []
         others: list[dict[str, Any]] = []
@@ -81,7 +84,7 @@ def _resolve(tx: Transaction, sightings: Sequence[Sighting]) -> tuple[list[UUID]
         created |= inserted
         if len(inserted) == len(firsts):
             store.insert_aliases(tx, others)
-            return contacts, created
+            return contacts, created, {row["contact_id"]: row for row in found.values()}
         # Another worker created one of them meanwhile: look again, now that its addresses can be seen.
 
 

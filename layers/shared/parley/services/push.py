@@ -19,7 +19,7 @@ from uuid import UUID
 from parley.cloud.ports import Connections, Queue
 from parley.domain.errors import ParleyError
 from parley.store import push_leases
-from parley.store.connections import Position, count_listeners, delete_connection, raise_positions
+from parley.store.connections import Position, delete_connection, raise_positions
 from parley.store.database import Database, Transaction
 from parley.store.event_log import number_events
 from parley.store.ids import new_id
@@ -34,14 +34,6 @@ LOG = logging.getLogger("parley.push")
 ROUNDS = 3
 SECONDS = 1.0
 TERM = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The tenant's lease, in our hands, and how many connections there were when it was taken."""
-
-    lease: Lease
-    audience: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,35 +82,35 @@ class Pusher:
 
     def push(self, tenant_id: UUID) -> None:
         """Push what was just committed, or leave it to whoever is pushing. Raises Unavailable."""
-        held = self._take(tenant_id)
-        if held is None:
+        lease = self._database.run(tenant_id, lambda tx: push_leases.wake(tx, new_id(), TERM))
+        if lease is None:
             return
-        if self._audience_limit is not None and held.audience > self._audience_limit:
-            self._hand_over(tenant_id, held.lease)
+        if self._audience_limit is not None and lease.listeners > self._audience_limit:
+            self._hand_over(tenant_id, lease)
             return
         try:
-            left = self._push_rounds(tenant_id, held)
+            left = self._push_rounds(tenant_id, lease)
         except Exception:
             # Others would wait for a pusher that is no more, until the lease runs out.
             with suppress(ParleyError), self._database.transaction(tenant_id) as tx:
-                push_leases.hand_over(tx, held.lease)
+                push_leases.hand_over(tx, lease)
             raise
         if left is not None:
             self._hand_over(tenant_id, left)
 
-    def _push_rounds(self, tenant_id: UUID, held: Held) -> Lease | None:
+    def _push_rounds(self, tenant_id: UUID, lease: Lease) -> Lease | None:
         """Push until nobody wants more; answer the lease if it is still ours because there is too much to do."""
         stop_at = self._clock() + SECONDS
         for _ in range(ROUNDS):
             # Nobody listening: a hello that comes now reads for itself what was committed before it.
-            done = self._push_once(tenant_id) if held.audience else NOTHING
-            again = self._settle(tenant_id, held.lease, done)
-            if again is None:
+            done = self._push_once(tenant_id) if lease.listeners else NOTHING
+            kept = self._settle(tenant_id, lease, done)
+            if kept is None:
                 return None
-            held = again
+            lease = kept
             if self._clock() >= stop_at:
                 break
-        return held.lease
+        return lease
 
     def _push_once(self, tenant_id: UUID) -> Round:
         """Tell everybody who is behind what the log holds now."""
@@ -141,28 +133,20 @@ class Pusher:
             more=any(delivery.end < plan.head and delivery.ear.id in reached for delivery in plan.deliveries),
         )
 
-    def _settle(self, tenant_id: UUID, lease: Lease, done: Round) -> Held | None:
+    def _settle(self, tenant_id: UUID, lease: Lease, done: Round) -> Lease | None:
         """Note what became of a round and let go; answer the lease if there is more to do, None if it is not ours."""
 
-        def settle(tx: Transaction) -> Held | None:
+        def settle(tx: Transaction) -> Lease | None:
             record(tx, done)
             if not done.more and push_leases.let_go(tx, lease):
                 return None
-            kept = push_leases.go_on(tx, lease, TERM)
-            return None if kept is None else Held(kept, count_listeners(tx))
+            return push_leases.go_on(tx, lease, TERM)
 
         return self._database.run(tenant_id, settle)
 
     def _dismiss(self, tenant_id: UUID, connection_id: str) -> None:
         with self._database.transaction(tenant_id) as tx:
             delete_connection(tx, connection_id)
-
-    def _take(self, tenant_id: UUID) -> Held | None:
-        def take(tx: Transaction) -> Held | None:
-            lease = push_leases.wake(tx, new_id(), TERM)
-            return None if lease is None else Held(lease, count_listeners(tx))
-
-        return self._database.run(tenant_id, take)
 
     def _hand_over(self, tenant_id: UUID, lease: Lease) -> None:
         # Let go first: whoever takes the hint must find the lease free.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -25,6 +25,8 @@ from parley.store.ids import new_id
 
 from .identify import Sighting, identify
 from .project import project
+
+_SUMMARY = tuple(field.name for field in fields(Summary))
 
 Said = TypeVar("Said", bound=MessageReceived | Receipt)
 
@@ -125,7 +127,10 @@ def _store_messages(
     store.update_conversations(
         tx,
         [
-            {"id": id_, **asdict(_summary(by_id[id_]).absorb(new_ones, policies[by_id[id_]["integration_id"]].window))}
+            {
+                "id": id_,
+                **_columns(_summary(by_id[id_]).absorb(new_ones, policies[by_id[id_]["integration_id"]].window)),
+            }
             for id_, new_ones in sorted(arrived.items())
         ],
     )
@@ -184,7 +189,12 @@ def _arrived(arrival: Arrival[MessageReceived], row: Mapping[str, Any]) -> Arriv
 
 
 def _summary(row: Row) -> Summary:
-    return Summary(**{field.name: row[field.name] for field in fields(Summary)})
+    return Summary(**{name: row[name] for name in _SUMMARY})
+
+
+def _columns(summary: Summary) -> dict[str, Any]:
+    # Not asdict(): it copies every id and time deeply.
+    return {name: getattr(summary, name) for name in _SUMMARY}
 
 
 def _store_receipts(tx: Transaction, arrivals: Sequence[Arrival[Receipt]]) -> list[NewEvent]:

@@ -157,11 +157,6 @@ def listeners(tx: Transaction) -> list[Ear]:
     ]
 
 
-def count_listeners(tx: Transaction) -> int:
-    """How many connections are pushed to."""
-    return int(tx.value(_SQL["count_listeners"]))
-
-
 def raise_positions(tx: Transaction, positions: Iterable[Position]) -> None:
     """Note how far connections were told."""
     rows: list[Mapping[str, Any]] = [

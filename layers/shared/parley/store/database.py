@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -62,10 +63,15 @@ class Transaction:
 
 
 class Database:
-    """One connection a thread, opened at first use and again after it broke."""
+    """One connection a thread, opened at first use and again after it broke.
 
-    def __init__(self, conninfo: str) -> None:
+    `pooled`: through a transaction pooler the next transaction may be on another server connection, so nothing is
+    prepared; a direct connection prepares what comes twice, which spares the server a third of its work.
+    """
+
+    def __init__(self, conninfo: str, *, pooled: bool = True) -> None:
         self._conninfo = conninfo
+        self._prepare_threshold = None if pooled else 2
         self._local = threading.local()
 
     @contextmanager
@@ -123,9 +129,12 @@ class Database:
     def _connection(self) -> psycopg.Connection[Row]:
         connection = getattr(self._local, "connection", None)
         if connection is None or connection.closed:
-            # No prepared statements: through a pooler the next transaction may be on another server connection.
             connection = psycopg.connect(
-                self._conninfo, autocommit=True, row_factory=dict_row, prepare_threshold=None, connect_timeout=5
+                self._conninfo,
+                autocommit=True,
+                row_factory=dict_row,
+                prepare_threshold=self._prepare_threshold,
+                connect_timeout=5,
             )
             self._local.connection = connection
         return cast("psycopg.Connection[Row]", connection)
@@ -134,9 +143,7 @@ class Database:
 @contextmanager
 def _begun(connection: psycopg.Connection[Row], tenant: str, repeatable_read: bool) -> Iterator[None]:
     """A transaction that begins and names its tenant in one round trip."""
-    isolation = sql.SQL("begin isolation level repeatable read" if repeatable_read else "begin")
-    name = sql.SQL("select set_config('parley.tenant', {}, true)").format(sql.Literal(tenant))
-    connection.execute(sql.SQL("{}; {}").format(isolation, name))
+    connection.execute(_opening(tenant, repeatable_read))
     try:
         yield
     except BaseException:
@@ -144,3 +151,10 @@ def _begun(connection: psycopg.Connection[Row], tenant: str, repeatable_read: bo
             connection.execute("rollback")
         raise
     connection.execute("commit")
+
+
+@lru_cache(maxsize=256)
+def _opening(tenant: str, repeatable_read: bool) -> bytes:
+    isolation = sql.SQL("begin isolation level repeatable read" if repeatable_read else "begin")
+    name = sql.SQL("select set_config('parley.tenant', {}, true)").format(sql.Literal(tenant))
+    return sql.SQL("{}; {}").format(isolation, name).as_bytes()

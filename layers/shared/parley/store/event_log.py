@@ -21,11 +21,14 @@ _SQL = queries("events")
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The log's extent: numbers from `lowest` to `last` are here; `lowest` is `last + 1` where there are none."""
+    """The log's extent: numbers from `lowest` to `last` are here; `lowest` is `last + 1` where there are none.
+    `unnumbered`: whether there is more that has no number yet.
+    """
 
     epoch: str
     last: int
     lowest: int
+    unnumbered: bool = False
 
     def reaches(self, seq: int) -> bool:
         """Whether everything after `seq` can be told."""
@@ -72,7 +75,7 @@ def read_stream(tx: Transaction) -> Stream:
     if row is None:
         raise LookupError("a tenant without a stream")
     lowest = row["lowest_seq"]
-    return Stream(row["epoch"], row["last_seq"], row["last_seq"] + 1 if lowest is None else lowest)
+    return Stream(row["epoch"], row["last_seq"], row["last_seq"] + 1 if lowest is None else lowest, row["unnumbered"])
 
 
 def read_events(tx: Transaction, above: int, limit: int = READ_LIMIT) -> list[Row]:

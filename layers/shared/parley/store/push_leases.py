@@ -16,16 +16,19 @@ _SQL = queries("push_leases")
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A tenant's lease as its holder knows it: `wanted` counts the wake-ups it has seen."""
+    """A tenant's lease as its holder knows it: `wanted` counts the wake-ups it has seen, `listeners` the connections
+    there were to push to.
+    """
 
     id: UUID
     wanted: int
+    listeners: int
 
 
 def wake(tx: Transaction, lease_id: UUID, term: timedelta) -> Lease | None:
     """Ask for a push; answer the lease if it was free, None if its holder will see to it."""
     row = tx.row(_SQL["wake"], lease=lease_id, term=term)
-    return Lease(lease_id, row["wanted"]) if row and row["held"] else None
+    return Lease(lease_id, row["wanted"], row["listeners"]) if row and row["held"] else None
 
 
 def let_go(tx: Transaction, lease: Lease) -> bool:
@@ -35,8 +38,8 @@ def let_go(tx: Transaction, lease: Lease) -> bool:
 
 def go_on(tx: Transaction, lease: Lease, term: timedelta) -> Lease | None:
     """Keep the lease for another round; None: it ran out and somebody else has it."""
-    wanted = tx.value(_SQL["go_on"], lease=lease.id, term=term)
-    return None if wanted is None else Lease(lease.id, wanted)
+    row = tx.row(_SQL["go_on"], lease=lease.id, term=term)
+    return None if row is None else Lease(lease.id, row["wanted"], row["listeners"])
 
 
 def hand_over(tx: Transaction, lease: Lease) -> None:

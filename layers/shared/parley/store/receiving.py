@@ -18,11 +18,11 @@ ProviderKey = tuple[UUID, str]
 """(integration, the gateway's message id)"""
 
 
-def find_aliases(tx: Transaction, keys: Iterable[AliasKey]) -> dict[AliasKey, UUID]:
-    """The contacts these addresses belong to; unknown ones are absent."""
+def find_aliases(tx: Transaction, keys: Iterable[AliasKey]) -> dict[AliasKey, Row]:
+    """The contacts these addresses belong to (contact_id, name, name_at), locked; unknown addresses are absent."""
     wanted = [{"scope": scope, "kind": kind, "value": value} for scope, kind, value in sorted(keys)]
     rows = tx.rows(_SQL["find_aliases"], aliases=jsonb(wanted)) if wanted else []
-    return {(row["scope"], row["kind"], row["value"]): row["contact_id"] for row in rows}
+    return {(row["scope"], row["kind"], row["value"]): row for row in rows}
 
 
 def insert_contacts(tx: Transaction, aliases: Sequence[Mapping[str, Any]]) -> set[UUID]:
@@ -34,11 +34,6 @@ def insert_aliases(tx: Transaction, aliases: Sequence[Mapping[str, Any]]) -> Non
     """Add addresses to contacts; one that exists stays whose it is."""
     if aliases:
         tx.execute(_SQL["insert_aliases"], aliases=jsonb(list(aliases)))
-
-
-def lock_contacts(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, Row]:
-    """Lock contacts, lowest id first; answer their names."""
-    return {row["id"]: row for row in tx.rows(_SQL["lock_contacts"], ids=sorted(set(ids)))}
 
 
 def rename_contacts(tx: Transaction, names: Sequence[Mapping[str, Any]]) -> None:

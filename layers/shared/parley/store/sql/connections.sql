@@ -100,10 +100,6 @@ from connections c
 join users u on u.tenant_id = c.tenant_id and u.id = c.user_id
 where c.tenant_id = %(tenant_id)s and c.state = 'active'
 
--- name: count_listeners
--- How many connections would be pushed to.
-select count(*) as listeners from connections where tenant_id = %(tenant_id)s and state = 'active'
-
 -- name: raise_positions
 -- Positions only ever rise; those of a connection that has said hello again since belong to that hello.
 update connections c set

@@ -40,6 +40,7 @@ where tenant_id = %(tenant_id)s
 -- name: stream
 -- The head of the log and the lowest event it still holds.
 select s.epoch, s.last_seq,
+  exists (select from events e where e.tenant_id = %(tenant_id)s and e.seq is null) as unnumbered,
   (select min(e.seq) from events e where e.tenant_id = %(tenant_id)s) as lowest_seq
 from streams s where s.tenant_id = %(tenant_id)s
 

@@ -7,7 +7,9 @@ on conflict on constraint push_leases_pkey do update set
   lease = case when coalesce(l.lease_until, '-infinity') < clock_timestamp() then excluded.lease else l.lease end,
   lease_until = case
     when coalesce(l.lease_until, '-infinity') < clock_timestamp() then excluded.lease_until else l.lease_until end
-returning l.wanted, l.lease = %(lease)s as held
+returning l.wanted, l.lease = %(lease)s as held, (
+  select count(*) from connections c where c.tenant_id = %(tenant_id)s and c.state = 'active'
+) as listeners
 
 -- name: let_go
 -- Let go, unless somebody wanted a push since `wanted` was read: looking first and releasing then loses that wake-up.
@@ -18,7 +20,9 @@ where tenant_id = %(tenant_id)s and lease = %(lease)s and wanted = %(wanted)s
 -- Keep the lease for another round; what is wanted is read before the round looks at the log.
 update push_leases set lease_until = clock_timestamp() + %(term)s
 where tenant_id = %(tenant_id)s and lease = %(lease)s
-returning wanted
+returning wanted, (
+  select count(*) from connections c where c.tenant_id = %(tenant_id)s and c.state = 'active'
+) as listeners
 
 -- name: hand_over
 -- Let go whatever is wanted: the queue carries it on.

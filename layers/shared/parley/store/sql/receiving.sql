@@ -1,9 +1,12 @@
 -- name: find_aliases
--- Whose addresses are these?
-select a.scope, a.kind, a.value, a.contact_id
+-- Whose addresses are these? Everything of one contact is received by one transaction at a time, so they are locked.
+select a.scope, a.kind, a.value, a.contact_id, c.name, c.name_at
 from jsonb_to_recordset(%(aliases)s) as w(scope uuid, kind text, value text)
 join contact_aliases a
   on a.tenant_id = %(tenant_id)s and a.scope = w.scope and a.kind = w.kind and a.value = w.value
+join contacts c on c.tenant_id = %(tenant_id)s and c.id = a.contact_id
+order by c.id
+for no key update of c
 
 -- name: insert_contacts
 -- Create contacts by their first address: whoever inserts the address makes the contact; who comes second makes none.
@@ -28,13 +31,6 @@ from jsonb_to_recordset(%(aliases)s)
 order by w.scope, w.kind, w.value
 on conflict on constraint contact_aliases_pkey do nothing
 
--- name: lock_contacts
--- Everything of one contact is received by one transaction at a time.
-select id, name, name_at from contacts
-where tenant_id = %(tenant_id)s and id = any (%(ids)s)
-order by id
-for no key update
-
 -- name: rename_contacts
 -- The names the gateways told last.
 update contacts c
@@ -46,8 +42,12 @@ where c.tenant_id = %(tenant_id)s and c.id = w.id
 -- Which of these provider ids are stored already?
 select m.integration_id, m.provider_message_id, m.id
 from jsonb_to_recordset(%(wanted)s) as w(integration_id uuid, provider_message_id text)
-join messages m on m.tenant_id = %(tenant_id)s
-  and m.integration_id = w.integration_id and m.provider_message_id = w.provider_message_id
+cross join lateral (
+  select m.integration_id, m.provider_message_id, m.id from messages m
+  where m.tenant_id = %(tenant_id)s
+    and m.integration_id = w.integration_id and m.provider_message_id = w.provider_message_id
+  limit 1
+) m
 
 -- name: lock_conversations
 -- The conversation each contact's message belongs to: the unresolved one, else the last resolved.
