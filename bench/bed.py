@@ -119,8 +119,8 @@ class Bed:
 
     @cached_property
     def database(self) -> Database:
-        """The bench's database; this thread's connection is closed with the run."""
-        database = Database(self.database_url)
+        """The bench's database, reached directly; this thread's connection is closed with the run."""
+        database = Database(self.database_url, pooled=False)
         self._parts.callback(database.close)
         return database
 

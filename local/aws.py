@@ -53,7 +53,29 @@ class MiniStack:
     async def start(self) -> Child:
         """Start it and wait until it answers."""
         self._home.mkdir(exist_ok=True)
-        environment = {
+        self._child = start_child(
+            "MiniStack",
+            # Its own server is hypercorn, which costs twice as much a call.
+            [sys.executable, "-m", "uvicorn", "ministack.app:app", f"--host={HOST}", f"--port={self.port}", *SERVER],
+            log=rotate(self._log),
+            environment=self._environment(),
+            death_signal=signal.SIGTERM,
+            directory=self._home,
+        )
+        deadline = time.monotonic() + 30
+        while not await asyncio.to_thread(self._answers):
+            if self._child.ended.is_set() or time.monotonic() > deadline:
+                raise StackError(f"MiniStack did not start: {last_line(self._log)} (see {self._log})")
+            await asyncio.sleep(0.03)
+        return self._child
+
+    async def stop(self) -> None:
+        """End it and let it save its queues."""
+        if self._child:
+            await self._child.stop(signal.SIGTERM, patience=15)
+
+    def _environment(self) -> dict[str, str]:
+        return {
             **base_environment(),
             "BIND_HOST": HOST,
             "MINISTACK_HOST": HOST,
@@ -71,26 +93,6 @@ class MiniStack:
             "LOG_LEVEL": "WARNING",
             "PYTHONWARNINGS": "ignore",
         }
-        self._child = start_child(
-            "MiniStack",
-            # Its own server is hypercorn, which costs twice as much a call.
-            [sys.executable, "-m", "uvicorn", "ministack.app:app", f"--host={HOST}", f"--port={self.port}", *SERVER],
-            log=rotate(self._log),
-            environment=environment,
-            death_signal=signal.SIGTERM,
-            directory=self._home,
-        )
-        deadline = time.monotonic() + 30
-        while not await asyncio.to_thread(self._answers):
-            if self._child.ended.is_set() or time.monotonic() > deadline:
-                raise StackError(f"MiniStack did not start: {last_line(self._log)} (see {self._log})")
-            await asyncio.sleep(0.03)
-        return self._child
-
-    async def stop(self) -> None:
-        """End it and let it save its queues."""
-        if self._child:
-            await self._child.stop(signal.SIGTERM, patience=15)
 
     def _answers(self) -> bool:
         try:

@@ -82,7 +82,6 @@ class HttpApi:
     def _event(
         self, scope: Scope, headers: dict[str, str], body: bytes, route: "_Route", parameters: dict[str, str]
     ) -> dict[str, Any]:
-        now = time.time()
         query = scope["query_string"].decode("latin-1")
         cookies = headers.pop("cookie", None)
         event: dict[str, Any] = {
@@ -91,24 +90,7 @@ class HttpApi:
             "rawPath": scope["path"],
             "rawQueryString": query,
             "headers": headers,
-            "requestContext": {
-                "accountId": ACCOUNT,
-                "apiId": "local",
-                "domainName": self._domain,
-                "domainPrefix": "local",
-                "http": {
-                    "method": scope["method"],
-                    "path": scope["path"],
-                    "protocol": f"HTTP/{scope['http_version']}",
-                    "sourceIp": client_of(scope),
-                    "userAgent": headers.get("user-agent", ""),
-                },
-                "requestId": str(uuid4()),
-                "routeKey": route.key,
-                "stage": "$default",
-                "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
-                "timeEpoch": int(now * 1000),
-            },
+            "requestContext": self._request_context(scope, headers, route),
             "isBase64Encoded": False,
         }
         if cookies is not None:
@@ -120,6 +102,27 @@ class HttpApi:
         if body:
             event["body"], event["isBase64Encoded"] = _event_body(body, headers.get("content-type", ""))
         return event
+
+    def _request_context(self, scope: Scope, headers: Mapping[str, str], route: "_Route") -> dict[str, Any]:
+        now = time.time()
+        return {
+            "accountId": ACCOUNT,
+            "apiId": "local",
+            "domainName": self._domain,
+            "domainPrefix": "local",
+            "http": {
+                "method": scope["method"],
+                "path": scope["path"],
+                "protocol": f"HTTP/{scope['http_version']}",
+                "sourceIp": client_of(scope),
+                "userAgent": headers.get("user-agent", ""),
+            },
+            "requestId": str(uuid4()),
+            "routeKey": route.key,
+            "stage": "$default",
+            "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "timeEpoch": int(now * 1000),
+        }
 
 
 class _Route:

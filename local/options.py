@@ -22,7 +22,6 @@ class Options:
     directory: Path
     fast_clock: float = 1.0
     demo: bool = True
-    console: bool = True
     inline: bool = False
     database_url: str | None = None
 
@@ -41,7 +40,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     """Read the command line and the environment (PORT, DATABASE_URL, PARLEY_LOCAL_DIR, PARLEY_INLINE)."""
     parser = ArgumentParser(prog="python -m local", description="Run Parley on this machine, on loopback only.")
     parser.add_argument("--empty", action="store_true", help="load no demo data")
-    parser.add_argument("--no-console", action="store_true", help="serve no console at /")
+    parser.add_argument("--no-console", action="store_true", help="keep the plain page at / (there is no other yet)")
     parser.add_argument("--fast-clock", type=float, default=1.0, metavar="N", help="divide every duration by N")
     chosen = parser.parse_args(arguments)
     if chosen.fast_clock < 1:
@@ -54,7 +53,6 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
         directory=Path(os.environ.get("PARLEY_LOCAL_DIR") or ROOT / ".local").resolve(),
         fast_clock=chosen.fast_clock,
         demo=not chosen.empty,
-        console=not chosen.no_console,
         inline=os.environ.get("PARLEY_INLINE") == "1",
         database_url=os.environ.get("DATABASE_URL") or None,
     )

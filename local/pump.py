@@ -97,6 +97,7 @@ class Pump:
         self._running: set[asyncio.Task[None]] = set()
         self._full_since: float | None = None
         self._window_ends: float | None = None
+        self._stopping = False
 
     def wake(self, delay: float = 0.0) -> None:
         """Look into the queue, now or once a delay is over."""
@@ -117,6 +118,7 @@ class Pump:
                     await asyncio.sleep(SWEEP_SECONDS)
                 await self._pause()
         finally:
+            self._stopping = True
             await asyncio.shield(self._let_go())
 
     async def _pause(self) -> None:
@@ -183,7 +185,10 @@ class Pump:
 
     def _carried(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()):
+        error = None if task.cancelled() else task.exception()
+        if self._stopping:
+            return
+        if error:
             print(f"parley: {self._reader.queue}: {error}", flush=True)
         self._dispatch()
 

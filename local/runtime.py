@@ -212,6 +212,8 @@ class FunctionPool:
             worker.kill()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        while self._waiting:
+            self._waiting.popleft().finish(Outcome(b"", "the stack stopped", crashed=True))
 
     def worker_ready(self, worker: Worker) -> None:
         """Give a worker that asks for it the next waiting call."""

@@ -100,7 +100,7 @@ def write(number: int, field: Field, line: Line, database_url: str, aws_url: str
     """One writer, a process of its own."""
     os.environ.update({"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_REGION": "us-east-1"})
     os.environ["AWS_ENDPOINT_URL"] = aws_url
-    database = Database(database_url)
+    database = Database(database_url, pooled=False)
     company = Company(database, line)
     processor = company.processor()
     pusher = Pusher(database, Connections(aws_url), Queue(f"{aws_url}/000000000000/push"))

@@ -73,8 +73,8 @@ def _measure(bed: Bed, title: str, note: str, rounds: int, *, known: bool) -> It
     for _ in range(10):
         _process(processor, next(batches))
     bed.analyze()
-    # Like the functions it may stand behind a pooler, so it prepares nothing either.
-    with psycopg.connect(bed.database_url, autocommit=True, prepare_threshold=None) as connection:
+    # Both sides reach the database directly, and so both prepare what comes twice.
+    with psycopg.connect(bed.database_url, autocommit=True, prepare_threshold=2) as connection:
         floor = Floor(connection, company)
         found = interleave(
             {

@@ -163,7 +163,7 @@ def test_whatever_the_gateway_does_and_wherever_the_sender_dies_it_gets_one_requ
     teller: Tell, crashing: SimpleNamespace
 ) -> None:
     for behaviour in crashing.gateway.BEHAVIOURS:
-        one = teller("delivering", script=(behaviour,))
+        one = teller("delivering", script=(behaviour,), pushes=False)
         assert not one.usual.problems, behaviour
         one.tell_with_every_fault()
         assert not one.broken, f"a gateway that {behaviour}: {report(one)}"
@@ -230,6 +230,7 @@ def test_the_naive_sender_sends_twice_when_it_dies_after_the_request(teller: Tel
 def test_the_naive_sender_sends_twice_to_a_gateway_that_does_not_answer(
     teller: Tell, naive: ModuleType, crashing: SimpleNamespace
 ) -> None:
-    for behaviour in (crashing.gateway.SILENT, crashing.gateway.BREAKS, crashing.gateway.DROPS, crashing.gateway.SLOW):
+    gateway = crashing.gateway
+    for behaviour in (gateway.SILENT, gateway.BREAKS, gateway.DROPS, gateway.SLOW):
         one = teller("delivering", script=(behaviour,), deliverer=naive.NaiveDeliverer)
         assert any("P5" in problem for problem in one.usual.problems), behaviour

@@ -17,7 +17,7 @@ import pytest
 from local.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 60
+START_SECONDS = 90
 
 
 @dataclass
@@ -40,7 +40,7 @@ class RunningStack:
     def stop(self, number: signal.Signals = signal.SIGINT) -> str:
         """Stop it as Ctrl-C does; answer what it printed."""
         self.process.send_signal(number)
-        return self.process.communicate(timeout=30)[0]
+        return self.process.communicate(timeout=60)[0]
 
     def pids(self) -> set[int]:
         """The processes below it."""
@@ -118,7 +118,7 @@ def end(running: RunningStack) -> None:
         running.stop()
 
 
-def poll_until(condition: Callable[[], object], seconds: float = 15) -> None:
+def poll_until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait for the outside world, and no longer than it takes."""
     deadline = time.monotonic() + seconds
     while not condition():

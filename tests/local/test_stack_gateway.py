@@ -42,7 +42,7 @@ def agent_socket(demo: dict[str, Any]) -> Iterator[tuple[ClientConnection, str]]
     headers = {"Authorization": f"Bearer {token}"}
     with connect(demo["websocketUrl"], additional_headers=headers, proxy=None, compression=None) as socket:
         socket.send(json.dumps({"action": "hello", "id": "1", "v": 1, "cursor": None, "topics": []}))
-        while (frame := json.loads(socket.recv(timeout=20)))["type"] != "welcome":
+        while (frame := json.loads(socket.recv(timeout=30)))["type"] != "welcome":
             pass
         yield socket, frame["connectionId"]
 
@@ -87,11 +87,11 @@ def test_a_connection_is_posted_to_described_closed_and_then_gone(
 ) -> None:
     with agent_socket(demo) as (socket, id_):
         connections.post_to_connection(ConnectionId=id_, Data=b'{"type": "test"}')
-        assert json.loads(socket.recv(timeout=10)) == {"type": "test"}
+        assert json.loads(socket.recv(timeout=30)) == {"type": "test"}
         assert connections.get_connection(ConnectionId=id_)["Identity"]["SourceIp"] == "127.0.0.1"
         connections.delete_connection(ConnectionId=id_)
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=10)
+            socket.recv(timeout=30)
         assert socket.close_code == 1000
     with pytest.raises(connections.exceptions.GoneException):
         connections.post_to_connection(ConnectionId=id_, Data=b"{}")
@@ -104,14 +104,14 @@ def test_frames_above_32_kilobytes_and_messages_above_128_close_the_socket(demo:
     pieces = [filler[start : start + 16 * 1024] for start in range(0, len(filler), 16 * 1024)]
     with agent_socket(demo) as (socket, _):
         socket.send(pieces)  # in frames of 16 kB it is one message, and reaches the function
-        assert json.loads(socket.recv(timeout=10))["code"] == "bad_frame"
+        assert json.loads(socket.recv(timeout=30))["code"] == "bad_frame"
         socket.send(filler)
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=10)
+            socket.recv(timeout=30)
         assert socket.close_code == 1009
     with agent_socket(demo) as (socket, _):
         with suppress(ConnectionClosed):  # it may be closed before all is sent
             socket.send(["x" * 16 * 1024] * 9)
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=10)
+            socket.recv(timeout=30)
         assert socket.close_code == 1009

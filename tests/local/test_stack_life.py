@@ -14,6 +14,7 @@ import pytest
 from tests.local.conftest import RunningStack, StartStack, environment_of, poll_until
 
 pytestmark = pytest.mark.stack
+PATIENCE = 60
 
 
 def is_open(port: int) -> bool:
@@ -36,12 +37,13 @@ def ports_of(running: RunningStack) -> set[int]:
 def write(running: RunningStack, words: str) -> None:
     integration = running.demo["tenants"][0]["integrations"][0]["id"]
     message = {"integrationId": integration, "from": "5511987654321", "kind": "text", "text": words}
-    httpx.post(f"{running.demo['simulatorUrl']}/messages", json=message).raise_for_status()
+    httpx.post(f"{running.demo['simulatorUrl']}/messages", json=message, timeout=PATIENCE).raise_for_status()
 
 
 def conversations(running: RunningStack) -> list[dict[str, Any]]:
     token = running.demo["tenants"][0]["users"][0]["token"]
-    answer = httpx.get(f"{running.demo['baseUrl']}/v1/conversations", headers={"Authorization": f"Bearer {token}"})
+    url, headers = f"{running.demo['baseUrl']}/v1/conversations", {"Authorization": f"Bearer {token}"}
+    answer = httpx.get(url, headers=headers, timeout=PATIENCE)
     found: list[dict[str, Any]] = answer.raise_for_status().json()["data"]
     return found
 
@@ -90,7 +92,7 @@ def test_a_taken_port_is_one_clear_line(start_stack: StartStack) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         running = start_stack(port=taken.getsockname()[1], ready=False)
-        said = running.process.communicate(timeout=30)[0]
+        said = running.process.communicate(timeout=PATIENCE)[0]
     assert running.process.returncode == 1
     assert said.splitlines() == [f"parley: port {running.port} is taken or not allowed: choose another with PORT=…"]
 
@@ -98,7 +100,7 @@ def test_a_taken_port_is_one_clear_line(start_stack: StartStack) -> None:
 def test_a_directory_in_use_and_a_child_that_dies_are_one_clear_line(start_stack: StartStack) -> None:
     running = start_stack("--empty")
     second = start_stack("--empty", ready=False)
-    said = second.process.communicate(timeout=30)[0]
+    said = second.process.communicate(timeout=PATIENCE)[0]
     assert second.process.returncode == 1
     assert said.splitlines() == [f"parley: {running.directory} belongs to a stack that is running: stop that one first"]
     assert running.demo["tenants"] == []
@@ -106,7 +108,7 @@ def test_a_directory_in_use_and_a_child_that_dies_are_one_clear_line(start_stack
     pids = running.pids()
     victim = next(pid for pid in pids if "PERSIST_STATE=1" in environment_of(pid))
     os.kill(victim, signal.SIGKILL)
-    said = running.process.communicate(timeout=30)[0]
+    said = running.process.communicate(timeout=PATIENCE)[0]
     assert running.process.returncode == 1
     assert said.splitlines()[-1] == f"parley: MiniStack died (exit code -9): see {running.directory}/logs"
     assert not [pid for pid in pids if is_alive(pid)]
@@ -116,11 +118,11 @@ def test_a_killed_worker_is_replaced_and_a_handler_that_cannot_answer_is_a_500(
     stack: RunningStack, workers: Callable[[], list[int]]
 ) -> None:
     url = f"{stack.demo['baseUrl']}/healthz"
-    assert httpx.get(url).status_code == 200
+    assert httpx.get(url, timeout=PATIENCE).status_code == 200
     before = stack.workers("inbox_api")
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     poll_until(lambda: not [pid for pid in before if is_alive(pid)])
-    assert httpx.get(url).status_code == 200
+    assert httpx.get(url, timeout=PATIENCE).status_code == 200
     assert not set(stack.workers("inbox_api")) & set(before)
     assert set(stack.workers("inbox_api")) <= set(workers())

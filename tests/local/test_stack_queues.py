@@ -97,7 +97,7 @@ async def toys(tmp_path: Path) -> AsyncIterator[Toys]:
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not await condition():  # noqa: ASYNC110 - another process's state
             await asyncio.sleep(0.05)
 

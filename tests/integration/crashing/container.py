@@ -13,6 +13,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
+from uuid import UUID
 
 import httpx
 
@@ -44,7 +45,7 @@ MakeDeliverer = Callable[..., Any]
 
 @dataclass
 class Outside:
-    """What outlives a process. `deliverer`: who sends; the naive variant goes here."""
+    """What outlives a process. `deliverer`: who sends; the naive variant goes here. `pushes`: whether anybody is told."""
 
     conninfo: str
     nowhere: str
@@ -57,7 +58,15 @@ class Outside:
     keys: DeploymentKeys
     deliverer: MakeDeliverer = Deliverer
     milliseconds_left: int = 60_000
+    pushes: bool = True
     database_answers: bool = True
+
+
+class Silence:
+    """In the pusher's place, where a story is not about being told."""
+
+    def wake(self, tenant_id: UUID) -> None:
+        """Tell nobody."""
 
 
 class Container:
@@ -78,7 +87,8 @@ class Container:
         meta = Meta(self._http, api_url="http://gateway.test", version="v26.0")
         self._providers: dict[str, Provider] = {"meta": meta}
         self.connections = FragileConnections(self.life, outside.desk)
-        self._pusher = Pusher(self._database, self.connections, self._queues["push"], pause=lambda _seconds: None)
+        pusher = Pusher(self._database, self.connections, self._queues["push"], pause=lambda _seconds: None)
+        self._pusher = pusher if outside.pushes else Silence()
         self._deliverer = outside.deliverer(
             self._database,
             self._providers,
@@ -136,10 +146,10 @@ class Container:
     def deliverer(self) -> Any:
         return self._deliverer
 
-    def pusher(self) -> Pusher:
+    def pusher(self) -> Pusher | Silence:
         return self._pusher
 
-    def patient_pusher(self) -> Pusher:
+    def patient_pusher(self) -> Pusher | Silence:
         return self._pusher
 
     def inbound_queue(self) -> FragileQueue:

@@ -38,7 +38,8 @@ class Received:
 
 class Gateway:
     """Accepts messages and tells their statuses. `script`: how it behaves for the next requests, `accepts` afterwards;
-    `meanwhile`: what goes on elsewhere while somebody waits for a slow answer.
+    `meanwhile`: what goes on elsewhere while somebody waits for a slow answer; `tells_late`: its statuses are a long time
+    coming.
     """
 
     def __init__(self, meta: SimpleNamespace, meanwhile: Callable[[], None]) -> None:
@@ -47,7 +48,9 @@ class Gateway:
         self.script: list[str] = []
         self.log: list[Received] = []
         self.taken: dict[str, str] = {}
+        self.tells_late = False
         self.to_tell: list[bytes] = []
+        self.to_tell_later: list[bytes] = []
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer `POST /{account}/messages`, or break off as the script says."""
@@ -73,6 +76,7 @@ class Gateway:
             self._meanwhile()
         self._tell(reference, provider_id)
         if behaviour == OUTRUN:
+            self.catch_up()
             self._meanwhile()
         if behaviour in {SILENT, FADES}:
             raise httpx.ReadTimeout("no answer", request=request)
@@ -86,7 +90,13 @@ class Gateway:
             self._meta.status(provider_id, name, at=at, biz_opaque_callback_data=reference)
             for at, name in ((3, "read"), (1, "sent"), (2, "delivered"))
         ]
-        self.to_tell += [self._meta.body(statuses=told) for told in (statuses[:1], statuses[1:])]
+        told = self.to_tell_later if self.tells_late else self.to_tell
+        told += [self._meta.body(statuses=some) for some in (statuses[:1], statuses[1:])]
+
+    def catch_up(self) -> None:
+        """Tell what was a long time coming."""
+        self.to_tell += self.to_tell_later
+        self.to_tell_later.clear()
 
     def problems(self) -> list[str]:
         """P5: a message is requested once more only if every request before was denied for certain."""

@@ -43,11 +43,15 @@ def spooling(world: World) -> None:
 
 
 def delivering(world: World) -> None:
-    """An answer is queued; what becomes of it is the gateway's affair and the sender's."""
+    """An answer is queued; what becomes of it is the gateway's affair and the sender's, and no status helps them."""
+    world.gateway.tells_late = True
     conversation_id = greeted(world)
     world.points.asleep = True
     world.agent_sends("one", "key-1", conversation_id)
     world.points.asleep = False
+    world.settle()
+    world.points.asleep = True
+    world.gateway.catch_up()
 
 
 def talking(world: World) -> None:

@@ -71,6 +71,7 @@ class World:
         deliverer: MakeDeliverer | None = None,
         most_receives: int = 100,
         milliseconds_left: int = 60_000,
+        pushes: bool = True,
         order: random.Random | None = None,
     ) -> None:
         self.company, self.points, self.bucket = company, points, bucket
@@ -84,7 +85,7 @@ class World:
         keys = DeploymentKeys({1: "k" * 32}, 1)
         self._outside = Outside(
             company.conninfo, company.nowhere, points, self.queues, bucket, self.gateway.answer, self.desk,
-            company.sealer, keys, milliseconds_left=milliseconds_left,
+            company.sealer, keys, milliseconds_left=milliseconds_left, pushes=pushes,
         )  # fmt: skip
         if deliverer is not None:
             self._outside.deliverer = deliverer
@@ -226,16 +227,23 @@ class World:
                 self.problems.append(f"P6: after {self.clock.now:.0f} s there is still {self._left()}")
                 return
             else:
-                # Quiet or not, one more minute: a sweep of a quiet world finds nothing, and may crash like all else.
                 calm = self._wait()
 
     def _wait(self) -> bool:
-        """Move on to whatever comes first: a message that shows, or the housekeeper's minute; whether that went well."""
+        """Move on to whatever comes first: a message that shows, or the housekeeper's minute; whether that went well.
+
+        A sweep of a quiet world is no place for faults: it has nothing to lose.
+        """
         minute = self._swept_at + MINUTE
         shows = [at for queue in self.queues.values() if (at := queue.next_visible()) is not None]
         until = min([minute, *shows])
         self.pass_time(max(0.0, until - self.clock.now))
-        return until == minute and self.sweep()
+        if until != minute:
+            return False
+        awake, self.points.asleep = not self.points.asleep, self.points.asleep or self.quiet()
+        came_through = self.sweep()
+        self.points.asleep = not awake
+        return came_through
 
     def quiet(self) -> bool:
         """Whether nothing is queued, spooled or on its way."""
