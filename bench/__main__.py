@@ -39,13 +39,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("rows", nargs="*", metavar="row", help=f"only these: {', '.join(choices)}")
     parser.add_argument("--quick", action="store_true", help="fewer repeats: a minute instead of five; keeps no report")
+    parser.add_argument("--direct", action="store_true", help="prepare statements, as where no pooler is in between")
     parser.add_argument("--with-pywa", action="store_true", help="also install pywa for a moment and measure it")
     chosen = parser.parse_args()
     if unknown := set(chosen.rows) - set(choices):
         parser.error(f"there is no row {', '.join(sorted(unknown))}")
     wanted = [name for name in choices if name in chosen.rows] or choices
     report = Report(quick=chosen.quick)
-    bed = Bed(quick=chosen.quick, with_pywa=chosen.with_pywa)
+    bed = Bed(quick=chosen.quick, pooled=not chosen.direct, with_pywa=chosen.with_pywa)
     try:
         for number, name in enumerate(wanted, 1):
             _measure(name, f"[{number}/{len(wanted)}]", bed, report)
@@ -55,7 +56,7 @@ def main() -> int:
     finally:
         bed.close()
     print(report.table())
-    report.keep(whole=not chosen.quick and not chosen.rows)
+    report.keep(whole=not (chosen.quick or chosen.rows or chosen.direct))
     return 1 if report.broken else 0
 
 

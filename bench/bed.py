@@ -31,10 +31,13 @@ Quickly = TypeVar("Quickly")
 
 
 class Bed:
-    """The test bed of one run. `quick` asks every row for fewer repeats."""
+    """The test bed of one run. `quick` asks every row for fewer repeats; `pooled` reaches the database as through a
+    transaction pooler, which is what is deployed unless told otherwise: neither we nor a yardstick prepare anything.
+    """
 
-    def __init__(self, *, quick: bool, with_pywa: bool = False) -> None:
+    def __init__(self, *, quick: bool, pooled: bool = True, with_pywa: bool = False) -> None:
         self.quick = quick
+        self.pooled = pooled
         self.with_pywa = with_pywa
         self.secret = {
             "current": "1",
@@ -119,8 +122,8 @@ class Bed:
 
     @cached_property
     def database(self) -> Database:
-        """The bench's database, reached directly; this thread's connection is closed with the run."""
-        database = Database(self.database_url, pooled=False)
+        """The bench's database; this thread's connection is closed with the run."""
+        database = Database(self.database_url, pooled=self.pooled)
         self._parts.callback(database.close)
         return database
 

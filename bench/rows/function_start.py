@@ -46,7 +46,7 @@ def _row(bed: Bed, name: str, given: Mapping[str, str], modules: list[str]) -> R
         "ours": lambda: run(_imports(["app", *modules]), given).seconds,
         "theirs": lambda: run(_imports(theirs), given).seconds,
     }
-    found = interleave(pieces, bed.size(9, 2))
+    found = interleave(pieces, bed.size(7, 2))
     bare = median(found["bare"])
     ours, alone = median(found["ours"]) - bare, median(found["theirs"]) - bare
     roots = sorted({module.partition(".")[0] for module in theirs} & _KNOWN)

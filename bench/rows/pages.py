@@ -63,8 +63,9 @@ def rows(bed: Bed) -> Iterator[Row]:
     agent = company.agent()
     bed.say(f"filling {CONVERSATIONS * MESSAGES_EACH} messages …")
     _fill(bed, company)
-    near, far = (_cursor(bed, agent, back) for back in (POLLED, PAGE))
     bed.analyze()
+    near, far = (_cursor(bed, agent, back) for back in (POLLED, PAGE))
+    bed.analyze()  # again: until now no event had a number
     inbox = Inbox(bed.database)
     first = inbox.conversations(agent, ConversationFilter(status="open"), None, PAGE).items[0]["id"]
     message = inbox.thread(agent, first, None, 1).items[0]["id"]

@@ -73,8 +73,8 @@ def _measure(bed: Bed, title: str, note: str, rounds: int, *, known: bool) -> It
     for _ in range(10):
         _process(processor, next(batches))
     bed.analyze()
-    # Both sides reach the database directly, and so both prepare what comes twice.
-    with psycopg.connect(bed.database_url, autocommit=True, prepare_threshold=2) as connection:
+    prepares = None if bed.pooled else 2
+    with psycopg.connect(bed.database_url, autocommit=True, prepare_threshold=prepares) as connection:
         floor = Floor(connection, company)
         found = interleave(
             {

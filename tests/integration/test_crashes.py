@@ -1,36 +1,37 @@
-"""P1 to P7 under every single fault, and under pairs of them: killed, cut off, refused, answered too late, told twice. The
-world around the product is in crashing/; the naive sender that fails the same tests is in naive/sending.py.
+"""P1 to P7 under every single fault, and under pairs of them: killed, cut off, refused, answered too late, told twice.
+
+The world around the product is in crashing/; the naive sender that fails the same tests is in naive/sending.py.
 """
 
 from __future__ import annotations
 
 import random
-import secrets
-import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
-from parley.cloud.sealing import Sealer
-from parley.domain.principal import Principal
+from parley.domain.errors import Unavailable
+from parley.services.housekeep import Housekeeper
 from parley.store.database import Database
 
 if TYPE_CHECKING:
-    from tests.integration.crashing.faults import Points
-    from tests.integration.crashing.scenarios import Story, Teller
-    from tests.integration.crashing.world import Company, World
+    from tests.integration.crashing.scenarios import Teller
+    from tests.integration.crashing.world import World
 
+InThreads = Callable[[Sequence[Callable[[], object]]], list[Any]]
 Tell = Callable[..., "Teller"]
 
 HERE = Path(__file__).parent
-SECRET = "app-secret"
 
 
 def load(name: str, path: Path, *, is_package: bool = False) -> ModuleType:
@@ -38,78 +39,29 @@ def load(name: str, path: Path, *, is_package: bool = False) -> ModuleType:
     spec = spec_from_file_location(name, path, submodule_search_locations=places)
     assert spec is not None
     assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[name] = module
+    module = sys.modules[name] = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-@pytest.fixture(scope="module")
-def crashing() -> SimpleNamespace:
-    """The harness, by its rooms."""
-    if "crashing" not in sys.modules:
-        load("crashing", HERE / "crashing" / "__init__.py", is_package=True)
-    rooms = ("faults", "gateway", "invariants", "scenarios", "world")
-    return SimpleNamespace(**{room: import_module(f"crashing.{room}") for room in rooms})
+if "crashing" not in sys.modules:
+    load("crashing", HERE / "crashing" / "__init__.py", is_package=True)
+faults, gateway, scenarios = (import_module(f"crashing.{room}") for room in ("faults", "gateway", "scenarios"))
+fixtures, invariants = (import_module(f"crashing.{room}") for room in ("fixtures", "invariants"))
+nowhere, make_company, make_world, chance = (
+    fixtures.nowhere,
+    fixtures.make_company,
+    fixtures.make_world,
+    fixtures.chance,
+)
 
 
 @pytest.fixture
-def nowhere() -> Iterator[str]:
-    """A database that refuses every connection."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield f"postgresql://nobody@127.0.0.1:{taken.getsockname()[1]}/none"
-
-
-@pytest.fixture
-def make_company(
-    crashing: SimpleNamespace,
-    database: Database,
-    database_url: str,
-    nowhere: str,
-    sealer: Sealer,
-    meta: SimpleNamespace,
-    make_tenant: Callable[..., UUID],
-    make_user: Callable[..., Principal],
-    make_integration: Callable[..., UUID],
-) -> Callable[[], Company]:
-    def make() -> Company:
-        tenant_id = make_tenant()
-        company: Company = crashing.world.Company(
-            database=database,
-            conninfo=database_url,
-            nowhere=nowhere,
-            tenant_id=tenant_id,
-            integration_id=make_integration(tenant_id, account_id=meta.account, secret=SECRET),
-            agent=make_user(tenant_id),
-            sealer=sealer,
-            secret=SECRET,
-            meta=meta,
-            look=crashing.invariants.consistent,
-        )
-        return company
-
-    return make
-
-
-@pytest.fixture
-def teller(
-    crashing: SimpleNamespace,
-    make_company: Callable[[], Company],
-    bucket: Any,
-    inbox: Callable[[UUID], dict[str, Any]],
-) -> Tell:
+def teller(make_world: Callable[..., World], inbox: Callable[[UUID], dict[str, Any]]) -> Tell:
     """Make the teller of a story: `teller("sending", script=[…], **options of the world)`."""
 
-    def make(story: str, *, script: tuple[str, ...] = (), **options: Any) -> Teller:
-        def world(points: Points) -> World:
-            random.seed(1)  # the handlers' jitter, so that every telling reaches the same places
-            made: World = crashing.world.World(make_company(), points, type(bucket)(), **options)
-            made.gateway.script = list(script)
-            return made
-
-        told: Story = getattr(crashing.scenarios, story)
-        made: Teller = crashing.scenarios.Teller(told, world, inbox)
+    def make(story: str, **options: Any) -> Teller:
+        made: Teller = scenarios.Teller(getattr(scenarios, story), lambda points: make_world(points, **options), inbox)
         return made
 
     return make
@@ -119,14 +71,6 @@ def teller(
 def naive() -> ModuleType:
     """Sending as it is usually written."""
     return load("naive_sending", HERE / "naive" / "sending.py")
-
-
-@pytest.fixture
-def chance() -> random.Random:
-    """Chance with a seed that a failing test prints."""
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")
-    return random.Random(seed)
 
 
 def report(teller: Teller) -> str:
@@ -160,20 +104,18 @@ def test_no_single_fault_breaks_a_promise(teller: Tell, story: str, options: dic
 
 
 def test_whatever_the_gateway_does_and_wherever_the_sender_dies_it_gets_one_request_at_most(
-    teller: Tell, crashing: SimpleNamespace
+    teller: Tell,
 ) -> None:
-    for behaviour in crashing.gateway.BEHAVIOURS:
+    for behaviour in gateway.BEHAVIOURS:
         one = teller("delivering", script=(behaviour,), pushes=False)
         assert not one.usual.problems, behaviour
         one.tell_with_every_fault()
         assert not one.broken, f"a gateway that {behaviour}: {report(one)}"
 
 
-def test_no_pair_of_faults_breaks_a_promise(
-    teller: Tell, crashing: SimpleNamespace, full_proof: bool, chance: random.Random
-) -> None:
-    stories = [(story, {}) for story, _ in STORIES]
-    stories += [("delivering", {"script": (behaviour,)}) for behaviour in crashing.gateway.BEHAVIOURS]
+def test_no_pair_of_faults_breaks_a_promise(teller: Tell, full_proof: bool, chance: random.Random) -> None:
+    stories: list[tuple[str, dict[str, Any]]] = [(story, {}) for story, _ in STORIES]
+    stories += [("delivering", {"script": (behaviour,), "pushes": False}) for behaviour in gateway.BEHAVIOURS]
     for story, options in stories:
         one = teller(story, **options)
         if full_proof:
@@ -227,10 +169,94 @@ def test_the_naive_sender_sends_twice_when_it_dies_after_the_request(teller: Tel
     assert "message_sender: killed after the gateway answered" in sent_twice(one)
 
 
-def test_the_naive_sender_sends_twice_to_a_gateway_that_does_not_answer(
-    teller: Tell, naive: ModuleType, crashing: SimpleNamespace
-) -> None:
-    gateway = crashing.gateway
+def test_the_naive_sender_sends_twice_to_a_gateway_that_does_not_answer(teller: Tell, naive: ModuleType) -> None:
     for behaviour in (gateway.SILENT, gateway.BREAKS, gateway.DROPS, gateway.SLOW):
         one = teller("delivering", script=(behaviour,), deliverer=naive.NaiveDeliverer)
         assert any("P5" in problem for problem in one.usual.problems), behaviour
+
+
+def test_many_identical_requests_over_breaking_connections_make_one_message_and_one_request(
+    make_world: Callable[..., World], in_threads: InThreads, full_proof: bool
+) -> None:
+    with closing(make_world(faults.Points())) as world:
+        conversation_id = scenarios.greeted(world)
+
+        def ask(number: int) -> str:
+            answer_is_lost = [2] if number % 2 else []
+            with closing(world.another_process(faults.Points(answer_is_lost))) as process:
+                while (taken := world.ask(process, "once", "key-1", conversation_id)) is None:
+                    """A browser asks again."""
+                return taken
+
+        ids = in_threads([partial(ask, number) for number in range(50 if full_proof else 16)])
+        world.asked["key-1"], world.told["key-1"] = "once", set(ids)
+        world.settle()
+        assert not invariants.kept(world)
+        assert [request.text for request in world.gateway.log] == ["once"]
+
+
+@pytest.mark.parametrize("most_receives", [100, 8], ids=["as deployed", "naive: few receives"])
+def test_an_hour_without_the_database_loses_nothing(
+    make_world: Callable[..., World], inbox: Callable[[UUID], dict[str, Any]], most_receives: int
+) -> None:
+    with closing(make_world(faults.Points(), most_receives=most_receives)) as world:
+        conversation_id = scenarios.greeted(world)
+        world.agent_sends("one", "key-1", conversation_id)
+        world.database_answers = False
+        for minute in range(60):
+            world.customer_writes(f"wamid.{minute + 1}", str(minute), at=minute)
+            world.gateway_posts()
+            assert not world.to_post, "every webhook is answered 200"
+            assert world.agent_sends("lost", "key-2", conversation_id, tries=1) is None
+            for name in world.queues:
+                while world.work(name):
+                    """The batches of this minute."""
+            world.pass_time(60)
+            assert not world.sweep()
+        world.database_answers = True
+        world.settle()
+        problems = invariants.kept(world)
+        stored = [row for row in inbox(world.company.tenant_id)["messages"] if row["direction"] == "incoming"]
+        if most_receives == 100:
+            assert not problems
+            assert len(stored) == 61
+            assert world.queues["inbound"].most_received < 100 // 2
+        else:
+            assert any("dead letters" in problem for problem in problems), "the test can fail"
+
+
+class NoBucket:
+    """S3 on a bad day."""
+
+    def list_prefix(self, prefix: str, limit: int = 1000) -> list[str]:
+        raise Unavailable
+
+
+def test_a_bucket_that_is_away_keeps_no_listener_and_no_message_waiting(
+    database: Database, desk: Any, queue: Any
+) -> None:
+    tenant_id, woken = desk.agent.tenant_id, []
+    desk.send("its hint was lost")
+    with database.transaction(tenant_id) as tx:
+        tx.execute(
+            "insert into connections (tenant_id, id, user_id, state, expires_at)"
+            " values (%(tenant_id)s, 'one', %(user)s, 'active', now() + interval '1 hour')",
+            user=desk.agent.id,
+        )
+        tx.execute("update events set occurred_at = now() - interval '1 minute'")
+        tx.execute(
+            "update messages set created_at = now() - interval '1 minute', updated_at = now() - interval '1 minute'"
+        )
+    a_while = timedelta(seconds=30)
+    housekeeper = Housekeeper(
+        database,
+        inbound=queue,
+        outbound=queue,
+        bucket=NoBucket(),  # type: ignore[arg-type]
+        wake=woken.append,
+        silent_for=a_while,
+        stuck_for=a_while,
+    )
+    with pytest.raises(Unavailable):
+        housekeeper.sweep()
+    assert (len(queue.sent), woken) == (1, [tenant_id])

@@ -45,7 +45,7 @@ MakeDeliverer = Callable[..., Any]
 
 @dataclass
 class Outside:
-    """What outlives a process. `deliverer`: who sends; the naive variant goes here. `pushes`: whether anybody is told."""
+    """What outlives a process. `deliverer`: who sends, the naive variant too; `pushes`: whether anybody is told."""
 
     conninfo: str
     nowhere: str
@@ -78,9 +78,7 @@ class Container:
         self._outside = outside
         self.life = Life(outside.points)
         self.new_id = new_id
-        self._database = FragileDatabase(
-            outside.conninfo, outside.nowhere, self.life, lambda: outside.database_answers
-        )
+        self._database = FragileDatabase(outside.conninfo, outside.nowhere, self.life, lambda: outside.database_answers)
         self._queues = {name: FragileQueue(self.life, name, queue) for name, queue in outside.queues.items()}
         self._bucket = FragileBucket(self.life, outside.bucket)
         self._http = httpx.Client(transport=FragileWire(self.life, outside.gateway), trust_env=False)
@@ -190,4 +188,3 @@ def _spec(function: str) -> Any:
 def _code(function: str) -> CodeType:
     path = FUNCTIONS / function / "app.py"
     return compile(path.read_text(), str(path), "exec")
-

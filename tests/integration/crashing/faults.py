@@ -43,8 +43,8 @@ class Points:
 
 
 class Life:
-    """One process: what it is doing, and whether it still lives. A dead one has no effect on anything any more, whatever
-    its clean-up tries.
+    """One process: what it is doing, and whether it still lives. A dead one has no effect on anything any more,
+    whatever its clean-up tries.
     """
 
     def __init__(self, points: Points) -> None:

@@ -38,8 +38,8 @@ class Received:
 
 class Gateway:
     """Accepts messages and tells their statuses. `script`: how it behaves for the next requests, `accepts` afterwards;
-    `meanwhile`: what goes on elsewhere while somebody waits for a slow answer; `tells_late`: its statuses are a long time
-    coming.
+    `meanwhile`: what goes on elsewhere while somebody waits for a slow answer; `tells_late`: its statuses are a long
+    time coming.
     """
 
     def __init__(self, meta: SimpleNamespace, meanwhile: Callable[[], None]) -> None:
@@ -103,7 +103,9 @@ class Gateway:
         maybe_taken = Counter(received.reference for received in self.log if not received.denied)
         texts = {received.reference: received.text for received in self.log}
         return [
-            f"P5: the gateway got {texts[reference]!r} {times} times" for reference, times in maybe_taken.items() if times > 1
+            f"P5: the gateway got {texts[reference]!r} {times} times"
+            for reference, times in maybe_taken.items()
+            if times > 1
         ]
 
 

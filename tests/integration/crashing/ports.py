@@ -20,7 +20,6 @@ from parley.store.database import Database, Row
 from .faults import Life
 from .queues import ModelQueue
 
-
 _WRITES = re.compile(r"\b(insert|update|delete|make_partitions|record_stray)\b")
 
 
@@ -93,7 +92,7 @@ class FragileWire(httpx.BaseTransport):
 
 
 class Desk:
-    """The agent's browser: it keeps every frame it gets. `listening_from`: the position it was told when it said hello."""
+    """The agent's browser, which keeps every frame. `listening_from`: the position it was told when it said hello."""
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []

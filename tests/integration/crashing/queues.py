@@ -32,8 +32,8 @@ class Held:
 
 
 class ModelQueue:
-    """One queue and its dead letters. `visibility` and `most_receives` as in template.yaml; `order`: chance, for a queue
-    that delivers in any order. `away`: SQS does not answer those who send.
+    """One queue and its dead letters. `visibility` and `most_receives` as in template.yaml; `order`: chance, for a
+    queue that delivers in any order. `away`: SQS does not answer those who send.
     """
 
     def __init__(

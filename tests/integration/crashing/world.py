@@ -11,7 +11,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -145,13 +145,14 @@ class World:
         """Ask to send until there is an answer, as a browser does; answer the message's id."""
         self.asked[key] = text
         for _ in range(tries):
-            taken = self._call("send_message", lambda process: self._ask(process, text, key, conversation_id))
+            taken = self._call("send_message", lambda process: self.ask(process, text, key, conversation_id))
             if taken is not None:
                 self.told[key].add(taken)
                 return taken
         return None
 
-    def _ask(self, process: Container, text: str, key: str, conversation_id: UUID) -> str | None:
+    def ask(self, process: Container, text: str, key: str, conversation_id: UUID) -> str | None:
+        """Ask one process to send, once; None where it does not answer."""
         request = SendRequest("text", text)
         try:
             taken = process.outbox.send(self.company.agent, conversation_id, request, key, uuid4())
@@ -219,7 +220,8 @@ class World:
         self.last_trouble = self.clock.now
         while True:
             self.gateway_posts()
-            if any([self.work(name) for name in self.queues]):
+            worked = [self.work(name) for name in self.queues]
+            if any(worked):
                 calm = False
             elif calm and self.quiet():
                 return
@@ -232,7 +234,7 @@ class World:
     def _wait(self) -> bool:
         """Move on to whatever comes first: a message that shows, or the housekeeper's minute; whether that went well.
 
-        A sweep of a quiet world is no place for faults: it has nothing to lose.
+        The sweep of a world that is quiet and always was is no place for faults: it has nothing to lose.
         """
         minute = self._swept_at + MINUTE
         shows = [at for queue in self.queues.values() if (at := queue.next_visible()) is not None]
@@ -240,10 +242,11 @@ class World:
         self.pass_time(max(0.0, until - self.clock.now))
         if until != minute:
             return False
-        awake, self.points.asleep = not self.points.asleep, self.points.asleep or self.quiet()
+        asleep, troubles = self.points.asleep, len(self.points.fired)
+        self.points.asleep = asleep or (not troubles and self.quiet())
         came_through = self.sweep()
-        self.points.asleep = not awake
-        return came_through
+        self.points.asleep = asleep
+        return came_through and len(self.points.fired) == troubles
 
     def quiet(self) -> bool:
         """Whether nothing is queued, spooled or on its way."""
@@ -269,6 +272,10 @@ class World:
     @database_answers.setter
     def database_answers(self, answers: bool) -> None:
         self._outside.database_answers = answers
+
+    def another_process(self, points: Points) -> Container:
+        """One more process in this world, with faults of its own; who asked for it closes it."""
+        return Container(replace(self._outside, points=points))
 
     def restart(self) -> None:
         """A new process in place of the one there is."""

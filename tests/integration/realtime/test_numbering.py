@@ -16,7 +16,7 @@ from uuid import UUID
 
 from parley.domain.errors import ParleyError
 from parley.store.database import Database, Transaction
-from parley.store.event_log import number_events, read_events, read_stream
+from parley.store.event_log import append_events, number_events, read_events, read_stream
 
 Number = Callable[[Database, UUID], None]
 InThreads = Callable[[Sequence[Callable[[], object]]], list[Any]]
@@ -163,3 +163,18 @@ def test_a_number_is_given_in_the_order_in_which_commits_became_visible(
         names = [row["delta"]["name"] for row in read_events(tx, 0)]
 
     assert names == ["committed first", "began first, committed last"]
+
+
+def test_a_backlog_that_nobody_listened_to_is_numbered_within_the_statements_time(
+    database: Database, tenant: UUID
+) -> None:
+    """The planner knows nothing of a new tenant: joined by ordinal, this many events take minutes."""
+    backlog = [NewEvent("backlog.test", ("tenant",)) for _ in range(10_000)]
+    with database.transaction(tenant) as tx:
+        append_events(tx, backlog)
+
+    number_events(database, tenant)
+
+    with database.transaction(tenant) as tx:
+        found = tx.row("select count(*) as n, min(seq) as lowest, max(seq) as highest from events")
+    assert found == {"n": 10_000, "lowest": 1, "highest": 10_000}

@@ -11,7 +11,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from parley.cloud.ports import Bucket, Queue
-from parley.domain.errors import NotFound
+from parley.domain.errors import NotFound, ParleyError
 from parley.domain.webhook import Webhook
 from parley.store import housekeeping as store
 from parley.store.database import Database
@@ -59,10 +59,24 @@ class Housekeeper:
         self._stuck_for = stuck_for
 
     def sweep(self) -> Swept:
-        """Run every step once. Raises Unavailable where one cannot run; the next minute tries again."""
+        """Run every step once. Raises what kept one from running, after the others ran; the next minute tries again."""
+        found: list[int] = []
+        failed: list[ParleyError] = []
+        steps = (self._make_partitions, self._hint_stuck, self._empty_spool, self._drop_silent, self._push_lagging)
+        for step in steps:
+            try:
+                found.append(step())
+            except ParleyError as error:
+                # A bucket that is away must not keep listeners and senders waiting.
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return Swept(*found[1:])
+
+    def _make_partitions(self) -> int:
         with self._database.unscoped() as tx:
             store.make_partitions(tx)
-        return Swept(self._hint_stuck(), self._empty_spool(), self._drop_silent(), self._push_lagging())
+        return 0
 
     def _hint_stuck(self) -> int:
         with self._database.unscoped() as tx:
