@@ -235,7 +235,8 @@ class NoBucket:
 def test_a_bucket_that_is_away_keeps_no_listener_and_no_message_waiting(
     database: Database, desk: Any, queue: Any
 ) -> None:
-    tenant_id, woken = desk.agent.tenant_id, []
+    tenant_id = desk.agent.tenant_id
+    woken: list[UUID] = []
     desk.send("its hint was lost")
     with database.transaction(tenant_id) as tx:
         tx.execute(

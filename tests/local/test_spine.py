@@ -1,4 +1,4 @@
-"""The spine on the running stack, over real HTTP and WebSocket: what the README promises, driven as a stranger would."""
+"""The spine on the running stack, over real HTTP and WebSocket: what the README promises, driven as strangers do."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from parley.domain.errors import ParleyError
+from parley.domain.events import NewEvent
 from parley.store.database import Database, Transaction
 from parley.store.event_log import append_events, number_events, read_events, read_stream
 

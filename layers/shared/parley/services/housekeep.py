@@ -4,6 +4,7 @@ is bounded, harmless to repeat and harmless when two run at once.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +12,15 @@ from datetime import timedelta
 from uuid import UUID
 
 from parley.cloud.ports import Bucket, Queue
-from parley.domain.errors import NotFound, ParleyError
+from parley.domain.errors import NotFound, ParleyError, TooLarge, Unreadable
 from parley.domain.webhook import Webhook
 from parley.store import housekeeping as store
 from parley.store.database import Database
 
 from .accept import SPOOL
 from .deliver import hint
+
+LOG = logging.getLogger("parley.housekeep")
 
 LARGEST_SPOOLED = 8 * 1024 * 1024
 _LAGGING_AFTER = timedelta(seconds=2)
@@ -90,10 +93,15 @@ class Housekeeper:
         keys = self._bucket.list_prefix(SPOOL, _AT_MOST)
         for key in keys:
             try:
-                envelope = self._bucket.get(key, LARGEST_SPOOLED).decode()
+                envelope = self._bucket.get(key, LARGEST_SPOOLED).decode(errors="replace")
+                integration_id = Webhook.decode(envelope).integration_id
             except NotFound:
                 continue
-            self._inbound.send(envelope, str(Webhook.decode(envelope).integration_id))
+            except (Unreadable, TooLarge):
+                # Nothing of ours; it must not keep those behind it waiting.
+                LOG.warning("the spool holds what is no webhook", extra={"key": key})
+                continue
+            self._inbound.send(envelope, str(integration_id))
             self._bucket.delete(key)
         return len(keys)
 
