@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import timedelta
-from functools import partial
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -91,7 +90,7 @@ def sent_twice(teller: Teller) -> set[str]:
 STORIES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("receiving", {}),
     ("spooling", {}),
-    ("talking", {"milliseconds_left": 1}),
+    ("talking", {"milliseconds_left": 1, "pushes": False}),
 )
 
 
@@ -181,14 +180,14 @@ def test_many_identical_requests_over_breaking_connections_make_one_message_and_
     with closing(make_world(faults.Points())) as world:
         conversation_id = scenarios.greeted(world)
 
-        def ask(number: int) -> str:
-            answer_is_lost = [2] if number % 2 else []
-            with closing(world.another_process(faults.Points(answer_is_lost))) as process:
-                while (taken := world.ask(process, "once", "key-1", conversation_id)) is None:
-                    """A browser asks again."""
-                return taken
+        def ask() -> str:
+            breaks_after_commit = faults.Points([2])
+            with closing(world.another_process(breaks_after_commit)) as process:
+                assert world.ask(process, "once", "key-1", conversation_id) is None
+                assert "breaks after COMMIT" in breaks_after_commit.fired[0]
+                return str(world.ask(process, "once", "key-1", conversation_id))
 
-        ids = in_threads([partial(ask, number) for number in range(50 if full_proof else 16)])
+        ids = in_threads([ask] * (50 if full_proof else 16))
         world.asked["key-1"], world.told["key-1"] = "once", set(ids)
         world.settle()
         assert not invariants.kept(world)
@@ -210,7 +209,7 @@ def test_an_hour_without_the_database_loses_nothing(
             assert world.agent_sends("lost", "key-2", conversation_id, tries=1) is None
             for name in world.queues:
                 while world.work(name):
-                    """The batches of this minute."""
+                    continue
             world.pass_time(60)
             assert not world.sweep()
         world.database_answers = True

@@ -82,6 +82,40 @@ def test_a_send_whose_hint_was_lost_and_one_whose_sender_died_are_hinted_again(
     assert housekeeper.sweep().hinted == 0
 
 
+def test_a_lost_hint_is_found_behind_another_conversations_long_queue(
+    housekeeper: Housekeeper,
+    desk: Any,
+    queue: Any,
+    database: Database,
+    processor: Any,
+    door: Callable[..., Webhook],
+    meta: SimpleNamespace,
+) -> None:
+    desk.send("the head of a long queue")
+    with database.transaction(desk.agent.tenant_id) as tx:
+        tx.execute(
+            "insert into messages (tenant_id, id, integration_id, conversation_id, number, direction, kind, body,"
+            " occurred_at, status, sender_kind, created_at, updated_at)"
+            " select tenant_id, gen_random_uuid(), integration_id, conversation_id, number + n, 'outgoing', 'text',"
+            " 'x', now(), 'queued', 'user', now() - interval '1 hour', now() - interval '1 hour'"
+            " from messages, generate_series(1, 5001) n where body = 'the head of a long queue'"
+        )
+    processor.process([door(meta.body(messages=[meta.text("wamid.z", "5521912345678", "hi", at=3500)]))])
+    with database.transaction(desk.agent.tenant_id) as tx:
+        desk.conversation_id = tx.value("select id from conversations where id <> %(busy)s", busy=desk.conversation_id)
+    desk.send("its hint was lost")
+    with database.transaction(desk.agent.tenant_id) as tx:
+        tx.execute(
+            "update messages set (created_at, updated_at) = (now() - interval '9 min', now() - interval '9 min')"
+            " where body = 'its hint was lost'"
+        )
+    queue.sent.clear()
+
+    housekeeper.sweep()
+
+    assert [json.loads(body)["conversationId"] for body, _, _ in queue.sent] == [str(desk.conversation_id)]
+
+
 def test_silent_connections_are_forgotten_and_tenants_that_lag_are_pushed(
     housekeeper: Housekeeper,
     desk: Any,

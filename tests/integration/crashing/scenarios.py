@@ -16,7 +16,7 @@ from .faults import Points
 from .invariants import kept
 from .world import World
 
-MARTA, RUI = "5511987654321", "553187654321"
+RUI = "553187654321"
 Story = Callable[[World], None]
 
 
@@ -57,6 +57,7 @@ def delivering(world: World) -> None:
 def talking(world: World) -> None:
     """All at once: a customer writes on while the agent answers twice and the statuses come."""
     conversation_id = greeted(world)
+    world.agent_listens()
     world.agent_sends("one", "key-1", conversation_id)
     world.customer_writes("wamid.1", "and another thing", at=9)
     world.gateway_posts()

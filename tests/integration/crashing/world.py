@@ -96,7 +96,6 @@ class World:
         self.answered: list[bytes] = []
         self.asked: dict[str, str] = {}
         self.told: dict[str, set[str]] = defaultdict(set)
-        self.crashes = 0
         self.problems: list[str] = []
         self.last_trouble = 0.0
 
@@ -165,7 +164,9 @@ class World:
         return f"desk-{self.company.tenant_id.hex}"
 
     def agent_listens(self) -> None:
-        """The agent opens the inbox in a browser."""
+        """The agent opens the inbox in a browser, in a story that is also about being told."""
+        if not self._outside.pushes:
+            return
         company, terms, connection_id = self.company, Terms(), self._connection_id
         connect(company.database, self._process.connections, company.agent, connection_id, terms)
         listening = Listening(company.database, terms, lambda: datetime.now(UTC))
@@ -295,13 +296,12 @@ class World:
         except ParleyError:
             return None
         except Crash:
-            self.crashes += 1
             self.restart()
-            self.problems += [f"right after {self.points.fired[-1]}: {found}" for found in self.company.look(self)]
             return None
         finally:
             if len(self.points.fired) > troubles:
                 self.last_trouble = self.clock.now
+                self.problems += [f"right after {self.points.fired[-1]}: {found}" for found in self.company.look(self)]
 
 
 _AGE = """

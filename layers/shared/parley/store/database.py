@@ -143,8 +143,8 @@ class Database:
 @contextmanager
 def _begun(connection: psycopg.Connection[Row], tenant: str, repeatable_read: bool) -> Iterator[None]:
     """A transaction that begins and names its tenant in one round trip."""
-    connection.execute(_opening(tenant, repeatable_read))
     try:
+        connection.execute(_opening(tenant, repeatable_read))
         yield
     except BaseException:
         if not connection.closed:

@@ -5,19 +5,27 @@ create function find_connection(wanted text) returns table (tenant_id uuid, user
 language sql stable security definer set search_path = public, pg_temp
 as $$ select c.tenant_id, c.user_id from connections c where c.id = wanted $$;
 
--- Conversations with a message on its way that nobody looks after: due and queued, or claimed by one who died.
+-- Conversations with a message on its way that nobody looks after: one claimed by a sender who died, or the oldest queued
+-- one, due, where nothing is on its way. Each conversation is here once, however long its queue is.
 create function find_stuck_sends(older_than interval, at_most int)
 returns table (tenant_id uuid, integration_id uuid, conversation_id uuid)
 language sql stable security definer set search_path = public, pg_temp
 as $$
-  select distinct m.tenant_id, m.integration_id, m.conversation_id
-  from (
-    select * from messages
-    where status in ('queued', 'sending') and updated_at < now() - older_than
-    order by updated_at limit at_most * 10
-  ) m
-  where (m.status = 'sending' and m.lease_until < now())
-     or (m.status = 'queued' and coalesce(m.not_before, m.created_at) <= now() - older_than)
+  select m.tenant_id, m.integration_id, m.conversation_id
+  from messages m
+  where m.status in ('queued', 'sending') and m.updated_at < now() - older_than
+    and case m.status
+      when 'sending' then m.lease_until < now()
+      else coalesce(m.not_before, m.created_at) <= now() - older_than
+        and not exists (
+          select from messages e
+          where e.tenant_id = m.tenant_id and e.conversation_id = m.conversation_id and e.status = 'sending')
+        and not exists (
+          select from messages e
+          where e.tenant_id = m.tenant_id and e.conversation_id = m.conversation_id and e.status = 'queued'
+            and e.number < m.number)
+    end
+  order by m.updated_at
   limit at_most
 $$;
 
