@@ -8,6 +8,7 @@ import shlex
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from cli.demo import demo_company
+from cli.failure import FailureError
 
 
 def add(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -19,13 +20,19 @@ def add(commands: _SubParsersAction[ArgumentParser]) -> None:
     )
     parser.add_argument("--tenant", metavar="NAME", help="a tenant of the local stack")
     parser.add_argument("--user", metavar="NAME", help="a person of the local stack")
+    parser.add_argument(
+        "--provider", metavar="NAME", help="the gateway of the number to use (the first one, if not given)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(chosen: Namespace) -> int:
     """Print the variables."""
     facts, company, person = demo_company(chosen.tenant, chosen.user)
-    integration = company["integrations"][0]
+    numbers = [one for one in company["integrations"] if chosen.provider in (None, one["provider"])]
+    if not numbers:
+        raise FailureError(f"{company['name']} has no number at {chosen.provider!r}")
+    integration = numbers[0]
     variables = {
         "API": facts["baseUrl"],
         "SOCKET": facts["websocketUrl"],
@@ -39,5 +46,5 @@ def run(chosen: Namespace) -> int:
         "ACCOUNT": integration["accountId"],
     }
     for name, value in variables.items():
-        print(f"{name}={shlex.quote(value)}")
+        print(f"{name}={shlex.quote(value or '')}")
     return 0

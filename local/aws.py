@@ -90,6 +90,10 @@ class MiniStack:
             "S3_DATA_DIR": str(self._home / "s3"),
             "TMPDIR": str(self._home),
             "SERVICES": "sqs,s3,secretsmanager",
+            # Signed links and forms are checked: under these, which the functions have too (sandbox.py).
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_SESSION_TOKEN": "",
             "LOG_LEVEL": "WARNING",
             "PYTHONWARNINGS": "ignore",
         }
@@ -174,6 +178,8 @@ class Resources:
         bucket = str(properties.get("BucketName") or _physical_name(name))
         if bucket not in {found["Name"] for found in self._s3.list_buckets()["Buckets"]}:
             self._s3.create_bucket(Bucket=bucket)
+        if "CorsConfiguration" in properties:
+            self._s3.put_bucket_cors(Bucket=bucket, CORSConfiguration=_cors(properties["CorsConfiguration"]))
         domain = f"{bucket}.s3.amazonaws.com"
         self.physical[name] = Physical(bucket, {"Arn": f"arn:aws:s3:::{bucket}", "DomainName": domain})
 
@@ -211,6 +217,19 @@ def _generated(properties: Mapping[str, Any]) -> str:
     if "GenerateStringKey" not in wish:
         return password
     return json.dumps({**json.loads(wish.get("SecretStringTemplate", "{}")), wish["GenerateStringKey"]: password})
+
+
+def _cors(configuration: Mapping[str, Any]) -> Any:  # noqa: ANN401 - boto3's own type is a maze
+    """Answer a bucket's CORS rules, which the template writes a little differently from the API."""
+    rules = [
+        {("MaxAgeSeconds" if name == "MaxAge" else name): value for name, value in rule.items()}
+        for rule in configuration["CorsRules"]
+    ]
+    for rule in rules:
+        rule["AllowedOrigins"] = [origin for item in rule["AllowedOrigins"] for origin in str(item).split(",")]
+        if "MaxAgeSeconds" in rule:
+            rule["MaxAgeSeconds"] = int(rule["MaxAgeSeconds"])
+    return {"CORSRules": rules}
 
 
 def _physical_name(logical_id: str) -> str:

@@ -39,12 +39,37 @@ SCOPES = (
 COMPANIES: Mapping[str, Mapping[str, Any]] = {
     "Demo": {
         "people": (("Ana", "agent"), ("Bruno", "agent"), ("Clara", "admin")),
-        "numbers": (("123456789", "+5511900000001", "Demo Store"),),
+        "numbers": (
+            ("meta", "123456789", "+5511900000001", "Demo Store"),
+            ("evolution", "demo-store", "+5511900000002", "Demo Store, Evolution"),
+            ("zapi", "3D0E5A7C9B1F4E2A8C6D", "+5511900000003", "Demo Store, Z-API"),
+            ("wuzapi", "a1b2c3d4e5f60718", "+5511900000004", "Demo Store, WuzAPI"),
+        ),
     },
     "Other": {
         "people": (("Davi", "agent"), ("Elisa", "agent"), ("Fabio", "admin")),
-        "numbers": (("987654321", "+5521900000002", "Other Company"),),
+        "numbers": (("meta", "987654321", "+5521900000002", "Other Company"),),
     },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What a gateway's account is made of here. `secret`: the credential its webhooks prove themselves with; `access`:
+    the one sends do; `more`: others. `path`: of its simulator, for gateways that somebody hosts.
+    """
+
+    secret: str
+    access: str
+    more: tuple[str, ...] = ()
+    path: str | None = None
+
+
+GATEWAYS: Mapping[str, Gateway] = {
+    "meta": Gateway("app_secret", "access_token"),
+    "evolution": Gateway("jwt_key", "api_key", path="/simulator/evolution"),
+    "zapi": Gateway("z_api_token", "instance_token", ("client_token",), path="/simulator/zapi"),
+    "wuzapi": Gateway("hmac_key", "token", path="/simulator/wuzapi"),
 }
 
 
@@ -131,47 +156,54 @@ class _Loader:
         body = f"pk_{tenant_id.hex}{key_id.hex}_{secret}"
         return f"{body}_{zlib.crc32(body.encode()):08x}"
 
-    def _number(self, tenant_id: UUID, tenant: str, account_id: str, phone: str, name: str) -> dict[str, object]:
+    def _number(
+        self, tenant_id: UUID, tenant: str, provider: str, account_id: str, phone: str, name: str
+    ) -> dict[str, object]:
         integration_id = _id(f"integration:{tenant_id}:{account_id}")
-        credentials = {
-            "app_secret": self._secret(f"app:{account_id}"),
-            "access_token": self._secret(f"access:{account_id}"),
-        }
+        gateway = GATEWAYS[provider]
+        names = (gateway.secret, gateway.access, *gateway.more)
+        credentials = {name: self._secret(f"{name.partition('_')[0]}:{account_id}") for name in names}
+        settings = {"baseUrl": self.connection.base_url + gateway.path} if gateway.path else {}
         sealed = self.sealer.seal(credentials, tenant_id, integration_id, "provider")
         self._once(
             tenant_id,
             lambda tx: provisioning.insert_integration(
                 tx,
                 integration_id,
-                provider="meta",
+                provider=provider,
                 channel="whatsapp",
                 name=name,
                 account_id=account_id,
                 phone=phone,
                 credentials=sealed,
+                settings=settings,
             ),
         )
+        with self.database.transaction(tenant_id) as tx:
+            # The port may be another one than at the last start.
+            provisioning.set_integration_settings(tx, integration_id, settings)
         token = self.keys.url_token(str(integration_id), 1)
-        webhook_url = f"{self.connection.base_url}/webhooks/meta/{integration_id}/{token}"
+        webhook_url = f"{self.connection.base_url}/webhooks/{provider}/{integration_id}/{token}"
         self.integrations.append(
             SimulatedIntegration(
                 id=str(integration_id),
                 tenant_name=tenant,
-                provider="meta",
+                provider=provider,
                 account_id=account_id,
                 phone=phone,
                 webhook_url=webhook_url,
-                secret=credentials["app_secret"],
-                access_token=credentials["access_token"],
+                secret=credentials[gateway.secret],
+                access_token=credentials[gateway.access],
                 name=name,
+                credentials=credentials,
             )
         )
         return {
             "id": str(integration_id),
-            "provider": "meta",
+            "provider": provider,
             "webhookUrl": webhook_url,
             "verifyToken": self.keys.verify_token(str(integration_id)),
-            "secret": credentials["app_secret"],
+            "secret": credentials[gateway.secret],
             "accountId": account_id,
             "phone": phone,
         }

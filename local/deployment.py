@@ -35,6 +35,8 @@ def first_parameters(options: Options) -> dict[str, Any]:
         "DatabaseHost": HOST,
         "MigrationSecretArn": "known-later",
         "MetaApiUrl": f"{options.base_url}/simulator/meta",
+        # The simulated gateways' files, and nothing else on this machine.
+        "PrivateMediaUrls": f"{options.base_url}/simulator/media/,{options.base_url}/simulator/meta/attachments/",
         "AllowedOrigins": f"{options.base_url},{options.base_url.replace(HOST, 'localhost')}",
         "JwtIssuer": "parley-local",
         "JwtAudience": "parley",

@@ -163,7 +163,7 @@ class Stack:
         """Begin to answer on the gateway's port."""
         domain = f"{HOST}:{self._options.port}"
         sockets = WebSocketApi(bundle, self._pools, domain, self._options.fast_clock)
-        simulator = create_app(self._simulated, self._options.fast_clock)
+        simulator = create_app(self._simulated, self._options.fast_clock, base_url=self._options.base_url)
         http_api = HttpApi(bundle, self._pools, domain)
         server = Server(Gateway(http_api, sockets, SqsDoor(client, self._wake), simulator))
         serving = self._background(server.serve(sockets=[self._port]), cancel=False)

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.bed import Bed
 from bench.measure import Row, interleave, median, timed, us
 from local.options import ROOT
-from parley.providers import meta_incoming
+from parley.providers.meta import incoming
 
 TITLE = "normalising one webhook, from bytes"
 SAMPLES = ROOT / "tests" / "samples" / "meta"
@@ -35,7 +35,7 @@ def rows(bed: Bed) -> Iterator[Row]:
 def _row(bed: Bed, title: str, bodies: list[bytes], note: str) -> Row:
     def normalise() -> None:
         for body in bodies:
-            meta_incoming.read(body)
+            incoming.read(body)
 
     def load() -> None:
         for body in bodies:
@@ -58,7 +58,7 @@ def _against_pywa(bed: Bed, body: bytes) -> Row:
         said = subprocess.run([python, str(PYWA_SCRIPT)], input=body, capture_output=True, check=True).stdout
         return float(said)
 
-    ours = timed(lambda: meta_incoming.read(body), 2000)
+    ours = timed(lambda: incoming.read(body), 2000)
     load = timed(lambda: json.loads(body), 2000)
     found = interleave({"ours": ours, "pywa": pywa, "loads": load}, bed.size(15, 5))
     mine, theirs, loads = (median(found[name]) for name in ("ours", "pywa", "loads"))

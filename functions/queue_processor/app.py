@@ -32,6 +32,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     done = wiring.processor().process(webhooks)
     for tenant_id in done.changed:
         wiring.pusher().wake(tenant_id)
+    wiring.hint_media(done.files)
+    wiring.resume_sending(done.resumed)
     for index, error in done.failed.items():
         failed.append(records[index])
         ids = {"correlation_id": webhooks[index].correlation_id, "integration_id": webhooks[index].integration_id}

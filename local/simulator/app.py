@@ -1,4 +1,4 @@
-"""Puts the simulator together; a further gateway is one more entry in the table here."""
+"""Puts the simulator together; a further gateway is one more entry in gateways.py."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,10 @@ from starlette.applications import Starlette
 
 from local.simulator.control import Control
 from local.simulator.faults import Faults
-from local.simulator.gateway import Gateway
+from local.simulator.gateway import Gateway, World
+from local.simulator.gateways import every_gateway
 from local.simulator.integrations import Integrations, SimulatedIntegration
-from local.simulator.meta.api import MetaGateway
+from local.simulator.media import MediaStore
 from local.simulator.phone import Phone
 from local.simulator.receipts import Receipts
 from local.simulator.request_log import RequestLog
@@ -43,28 +44,32 @@ def create_app(
     integrations: Sequence[SimulatedIntegration],
     clock_rate: float = 1.0,
     *,
+    base_url: str = "http://127.0.0.1:8080",
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
     """The simulator as an application whose routes have their full paths.
 
     `integrations` is read anew at each request. `clock_rate` divides every delay. `transport` is what webhooks are
-    posted through, the network unless given. `app.state.simulator` is the Simulator: whoever serves these routes calls
+    posted and companies' links fetched through, the network unless given. `base_url` is where these routes are reached,
+    for the addresses of media. `app.state.simulator` is the Simulator: whoever serves these routes calls
     its `close()`, since an application that lends its routes has no lifespan of its own.
     """
-    known, tempo, threads = Integrations(integrations), Tempo(clock_rate), Threads()
-    requests, faults, poster = RequestLog(), Faults(), WebhookPoster(tempo, transport)
     gateways: dict[str, Gateway] = {}
-    receipts = Receipts(tempo, faults, gateways)
-    gateways["meta"] = MetaGateway(
-        integrations=known,
-        threads=threads,
-        requests=requests,
-        faults=faults,
-        poster=poster,
+    tempo = Tempo(clock_rate)
+    world = World(
+        integrations=Integrations(integrations),
+        threads=Threads(),
+        requests=RequestLog(),
+        faults=Faults(),
+        poster=WebhookPoster(tempo, transport),
         tempo=tempo,
-        receipts=receipts,
+        media=MediaStore(base_url, transport),
+        base_url=base_url.rstrip("/"),
     )
-    routes = Control(known, gateways, threads, requests, faults).routes() + Phone(known, threads, receipts).routes()
+    world.receipts = Receipts(tempo, world.faults, gateways)
+    gateways.update(every_gateway(world))
+    phone = Phone(world.integrations, world.threads, world.receipts, gateways)
+    routes = [*Control(world, gateways).routes(), *phone.routes(), *world.media.routes()]
     app = Starlette(routes=[*routes, *(route for gateway in gateways.values() for route in gateway.routes())])
-    app.state.simulator = Simulator(tempo, threads, poster)
+    app.state.simulator = Simulator(tempo, world.threads, world.poster)
     return app

@@ -1,6 +1,6 @@
 """The company numbers the simulator plays the gateway of; the list is the caller's, so later additions are seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 class SimulatedIntegration:
     """One company number at one provider, with what its webhooks are signed and its sends are authorised with.
 
-    `account_id` is the provider's own name for it (Meta's phone_number_id); `phone` may carry a plus sign.
+    `account_id` is the provider's own name for it (Meta's phone_number_id); `phone` may carry a plus sign. `secret` is
+    what webhooks prove themselves with, `access_token` what sends do; `credentials` are all there are, by name.
     """
 
     id: str
@@ -20,6 +21,7 @@ class SimulatedIntegration:
     secret: str = field(repr=False)
     access_token: str = field(repr=False)
     name: str
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def digits(self) -> str:

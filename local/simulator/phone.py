@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from local.simulator.answers import Json
 from local.simulator.asked import RefusedError, answering, json_object, known_integration, phone_digits
+from local.simulator.gateway import Gateway
 from local.simulator.integrations import Integrations, SimulatedIntegration
 from local.simulator.receipts import Receipts
 from local.simulator.threads import Change, Thread, Threads
@@ -22,8 +23,8 @@ KEEP_ALIVE_SECONDS = 15.0
 # Everything the page loads is its own; anything a message could smuggle in would have nowhere to come from.
 _PAGE_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -34,10 +35,13 @@ _PAGE_HEADERS = {
 class Phone:
     """The page and its API."""
 
-    def __init__(self, integrations: Integrations, threads: Threads, receipts: Receipts) -> None:
+    def __init__(
+        self, integrations: Integrations, threads: Threads, receipts: Receipts, gateways: Mapping[str, Gateway]
+    ) -> None:
         self._integrations = integrations
         self._threads = threads
         self._receipts = receipts
+        self._gateways = gateways
 
     def routes(self) -> list[BaseRoute]:
         """The page at /phone, what it loads below that, and what it asks below /simulator/phone."""
@@ -60,6 +64,7 @@ class Phone:
                 "tenantName": each.tenant_name,
                 "phone": each.phone,
                 "provider": each.provider,
+                "kinds": sorted(self._gateways[each.provider].kinds) if each.provider in self._gateways else [],
             }
             for each in self._integrations.all()
         ]

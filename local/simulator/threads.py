@@ -2,25 +2,30 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from local.simulator.media import File
 from local.simulator.tempo import now, rfc3339
 
 Author = Literal["customer", "company"]
 MAXIMUM_THREADS = 5_000
 MAXIMUM_MESSAGES = 500
 MAXIMUM_CHANGES_WAITING = 1_000
-_STEPS = ("sending", "accepted", "sent", "delivered", "read")
+_STEPS = ("sending", "accepted", "sent", "delivered", "read", "played")
 
 Change = dict[str, object]
 
 
 @dataclass
 class ThreadMessage:
-    """One message of a thread; `state` is what its author's phone would show as ticks."""
+    """One message of a thread; `state` is what its author's phone would show as ticks.
+
+    `content`: what has no text (buttons, a place, cards), as the gateway was given it. `reference`: what the company's
+    own system calls it, where the gateway gives that back. `sender`: the member of a group who wrote it.
+    """
 
     id: str
     author: Author
@@ -29,7 +34,14 @@ class ThreadMessage:
     at: str
     state: str
     reply_to: str | None = None
-    callback_data: str | None = None
+    media: File | None = None
+    voice: bool = False
+    content: Mapping[str, Any] = field(default_factory=dict)
+    reference: str | None = None
+    sender: str | None = None
+    reactions: dict[str, str] = field(default_factory=dict)
+    edited: bool = False
+    deleted: bool = False
 
     def shown(self) -> dict[str, object]:
         """The message as the phone page gets it."""
@@ -37,19 +49,27 @@ class ThreadMessage:
             "id": self.id,
             "author": self.author,
             "kind": self.kind,
-            "text": self.text,
+            "text": "" if self.deleted else self.text,
             "at": self.at,
             "state": self.state,
             "replyTo": self.reply_to,
+            "media": self.media.shown() if self.media and not self.deleted else None,
+            "voice": self.voice,
+            "content": self.content if not self.deleted else {},
+            "sender": self.sender,
+            "reactions": list(self.reactions.values()),
+            "edited": self.edited,
+            "deleted": self.deleted,
         }
 
 
 class Thread:
-    """One customer's conversation with one company number."""
+    """One customer's conversation with one company number; or a group's, and then `customer` is the group's bare id."""
 
-    def __init__(self, integration_id: str, customer: str) -> None:
+    def __init__(self, integration_id: str, customer: str, *, group: bool = False) -> None:
         self.integration_id = integration_id
         self.customer = customer
+        self.group = group
         self.name: str | None = None
         self._messages: OrderedDict[str, ThreadMessage] = OrderedDict()
         self._listeners: set[asyncio.Queue[Change | None]] = set()
@@ -68,11 +88,25 @@ class Thread:
         return self._messages.get(message_id)
 
     def write(
-        self, author: Author, message_id: str, kind: str, text: str, reply_to: str | None = None
+        self,
+        author: Author,
+        message_id: str,
+        kind: str,
+        text: str,
+        reply_to: str | None = None,
+        *,
+        media: File | None = None,
+        voice: bool = False,
+        content: Mapping[str, Any] | None = None,
+        reference: str | None = None,
+        sender: str | None = None,
+        state: str | None = None,
     ) -> ThreadMessage:
         """Add a message at the end; the oldest is forgotten when there are too many."""
-        state = "sending" if author == "customer" else "accepted"
+        state = state or ("sending" if author == "customer" else "accepted")
         message = ThreadMessage(message_id, author, kind, text, rfc3339(now()), state, reply_to)
+        message.media, message.voice, message.content = media, voice, content or {}
+        message.reference, message.sender = reference, sender
         self._messages[message_id] = message
         while len(self._messages) > MAXIMUM_MESSAGES:
             self._messages.popitem(last=False)
@@ -86,6 +120,36 @@ class Thread:
         message.state = state
         self.tell({"type": "message", "message": message.shown()})
         return True
+
+    def react(self, message_id: str, who: str, emoji: str | None) -> None:
+        """Somebody's reaction, or that they took it back; to a message no longer kept it shows nothing."""
+        message = self.message(message_id)
+        if message is not None:
+            message.reactions.pop(who, None)
+            if emoji:
+                message.reactions[who] = emoji
+            self._changed(message)
+
+    def edit(self, message_id: str, text: str) -> None:
+        """Its author changed its words."""
+        message = self.message(message_id)
+        if message is not None:
+            message.text, message.edited = text, True
+            self._changed(message)
+
+    def delete(self, message_id: str) -> None:
+        """Its author took it back."""
+        message = self.message(message_id)
+        if message is not None:
+            message.deleted = True
+            self._changed(message)
+
+    def company_types(self, on: bool = True) -> None:
+        """The company types, or stopped."""
+        self.tell({"type": "typing", "on": on})
+
+    def _changed(self, message: ThreadMessage) -> None:
+        self.tell({"type": "message", "message": message.shown()})
 
     def read_by_company(self, message_id: str) -> None:
         """The company has read this message and, as receipts are understood, all the customer wrote before it."""
@@ -126,10 +190,10 @@ class Threads:
     def __init__(self) -> None:
         self._threads: OrderedDict[tuple[str, str], Thread] = OrderedDict()
 
-    def of(self, integration_id: str, customer: str) -> Thread:
-        """The thread of a customer with a company number, new when they have none."""
+    def of(self, integration_id: str, customer: str, *, group: bool = False) -> Thread:
+        """The thread of a customer, or a group, with a company number, new when they have none."""
         key = (integration_id, customer)
-        thread = self._threads.setdefault(key, Thread(integration_id, customer))
+        thread = self._threads.setdefault(key, Thread(integration_id, customer, group=group))
         self._threads.move_to_end(key)
         if len(self._threads) > MAXIMUM_THREADS:
             forgotten = next((each for each, kept in self._threads.items() if not kept.watched and each != key), None)

@@ -37,6 +37,10 @@ class WebhookPoster:
             await self._until_taken(integration, body, headers)
         return taken
 
+    async def get(self, url: str, query: Mapping[str, str]) -> httpx.Response:
+        """Ask the company's address something, as a handshake does. Raises httpx.HTTPError."""
+        return await self._connected().get(url, params=dict(query))
+
     async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
@@ -54,12 +58,15 @@ class WebhookPoster:
         return outcome == 200
 
     async def _try(self, integration: SimulatedIntegration, body: bytes, headers: Mapping[str, str]) -> int | str:
-        if self._client is None:
-            # Made on first use, inside the loop it belongs to; never through a proxy, for this is loopback.
-            self._client = httpx.AsyncClient(transport=self._transport, timeout=ANSWER_WITHIN, trust_env=False)
         async with self._slots:
             try:
-                answer = await self._client.post(integration.webhook_url, content=body, headers=dict(headers))
+                answer = await self._connected().post(integration.webhook_url, content=body, headers=dict(headers))
             except httpx.HTTPError as exc:
                 return type(exc).__name__
         return answer.status_code
+
+    def _connected(self) -> httpx.AsyncClient:
+        if self._client is None:
+            # Made on first use, inside the loop it belongs to; never through a proxy, for this is loopback.
+            self._client = httpx.AsyncClient(transport=self._transport, timeout=ANSWER_WITHIN, trust_env=False)
+        return self._client

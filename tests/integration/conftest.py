@@ -7,6 +7,7 @@ import hmac
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -17,15 +18,17 @@ import pytest
 from parley.cloud.ports import Bucket
 from parley.cloud.sealing import Sealer
 from parley.domain.errors import NotFound, Unavailable
-from parley.domain.outgoing import Accepted, Draft, Outcome
+from parley.domain.identity import Address
+from parley.domain.outgoing import Accepted, Draft, Outcome, Target, Upload
 from parley.domain.principal import Principal
 from parley.domain.webhook import Webhook
-from parley.providers.base import Account, Capabilities, Provider
+from parley.providers.base import Account, Capabilities, Checkup, Download, Provider
 from parley.providers.meta import Meta
 from parley.services.deliver import Deliverer
 from parley.services.process import Processor
-from parley.services.send import SendRequest, SendResult, send_message
+from parley.services.send import SendRequest, SendResult, resend_message, send_message
 from parley.store.database import Database
+from parley.store.views import load_messages
 
 ACCOUNT = "123456789"
 APP_SECRET = "app-secret"
@@ -100,23 +103,53 @@ class MemoryBucket:
         return sorted(key for key in self.objects if key.startswith(prefix))[:limit]
 
 
+EVERYTHING = Capabilities(
+    kinds=frozenset(
+        {
+            "text", "image", "audio", "video", "document", "sticker", "location", "contacts", "template", "interactive"
+        }
+    ),
+    interactive=frozenset({"buttons", "list"}),
+    window=timedelta(hours=24),
+    templates=True,
+    replies=True,
+    reactions=True,
+    edit=True,
+    delete=True,
+    mark_read=True,
+    typing=True,
+    groups=True,
+    media_limits={"image": 1000},
+    media_types={"image": frozenset({"image/jpeg", "image/png"})},
+)  # fmt: skip
+
+
 class ScriptedGateway:
-    """Meta for what comes in; what goes out ends as the script says, and every send is remembered."""
+    """Meta for what comes in; what goes out ends as the script says, and every send and deed is remembered. `checkup`:
+    what the gateway says of the account when asked.
+    """
 
     name = "meta"
     channel = "whatsapp"
-    capabilities = Capabilities(kinds=frozenset({"text"}), window=timedelta(hours=24))
 
     def __init__(self, meta: Provider) -> None:
         self._meta = meta
+        self.capabilities = EVERYTHING
         self.sends: list[Draft] = []
         self.script: list[Outcome | Callable[[Draft], Outcome]] = []
+        self.deeds: list[tuple[Any, ...]] = []
+        self.deed_script: list[Outcome] = []
+        self.checkup = Checkup(ok=False, reason="The phone is off.")
+        self.checks = 0
 
     def handshake(self, query: Mapping[str, str], verify_token: str) -> str | None:
         return self._meta.handshake(query, verify_token)
 
     def verify(self, body: bytes, headers: Mapping[str, str], account: Account) -> None:
         self._meta.verify(body, headers, account)
+
+    def redact(self, body: bytes, headers: Mapping[str, str]) -> bytes:
+        return self._meta.redact(body, headers)
 
     def normalise(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Any]:
         return self._meta.normalise(body, headers)
@@ -125,6 +158,35 @@ class ScriptedGateway:
         self.sends.append(draft)
         step = self.script.pop(0) if self.script else Accepted(f"wamid.{draft.reference.hex}")
         return step if not callable(step) else step(draft)
+
+    def react(self, target: Target, to: Address, emoji: str | None, account: Account) -> Outcome:
+        return self._deed("react", target, to, emoji)
+
+    def edit(self, target: Target, to: Address, text: str, account: Account) -> Outcome:
+        return self._deed("edit", target, to, text)
+
+    def delete(self, target: Target, to: Address, account: Account) -> Outcome:
+        return self._deed("delete", target, to)
+
+    def mark_read(self, targets: Sequence[Target], to: Address, account: Account) -> Outcome:
+        return self._deed("mark_read", list(targets), to)
+
+    def show_typing(self, to: Address, on: bool, latest: Target | None, account: Account) -> Outcome:
+        return self._deed("typing", to, on, latest)
+
+    def fetch_media(self, source: Mapping[str, Any], account: Account) -> AbstractContextManager[Download]:
+        return self._meta.fetch_media(source, account)
+
+    def set_up_webhook(self, url: str, account: Account) -> Outcome:
+        return self._deed("set_up_webhook", url)
+
+    def check(self, account: Account) -> Checkup:
+        self.checks += 1
+        return self.checkup
+
+    def _deed(self, *deed: Any) -> Outcome:
+        self.deeds.append(deed)
+        return self.deed_script.pop(0) if self.deed_script else Accepted("")
 
 
 class Door:
@@ -226,6 +288,12 @@ def inbox(database: Database) -> Callable[[uuid.UUID], dict[str, Any]]:
     return read
 
 
+def open_nothing(row: Mapping[str, Any]) -> Upload:
+    """A file by its row, without anything to read."""
+    given = row["mime_type"], row["size"], row["file_name"], row["voice"], f"https://files.test/{row['object_key']}"
+    return Upload(*given, read=lambda: nullcontext(iter([b"bytes"])))
+
+
 class Desk:
     """An agent's desk: one open conversation, and sending in it."""
 
@@ -233,6 +301,7 @@ class Desk:
         self.database = database
         self.gateway = gateway
         self.queue = queue
+        self.lease = timedelta(seconds=30)
         self.deliverer = self.new_deliverer(sealer)
         self.agent: Principal
         self.conversation_id: uuid.UUID
@@ -246,13 +315,39 @@ class Desk:
             lambda tenant_id: None,
             lease=lease,
             backoff=timedelta(seconds=2),
+            open_upload=open_nothing,
         )
 
-    def send(self, text: str, key: str | None = None, **more: Any) -> SendResult:
-        request = SendRequest(kind="text", text=text, **more)
+    def send(self, text: str | None = None, key: str | None = None, kind: str = "text", **more: Any) -> SendResult:
+        request = SendRequest(kind=kind, text=text, **more)
         return send_message(
             self.database, {"meta": self.gateway}, self.agent, self.conversation_id, request, key, uuid.uuid4()
         )
+
+    def resend(self, message_id: str, key: str | None = None) -> SendResult:
+        providers = {"meta": self.gateway}
+        return resend_message(self.database, providers, self.agent, uuid.UUID(message_id), key, uuid.uuid4())
+
+    def upload(self, mime_type: str = "image/jpeg", size: int = 900, state: str = "stored") -> uuid.UUID:
+        """A file that a browser put into the bucket."""
+        id_ = uuid.uuid4()
+        key = f"media/{id_}" if state == "stored" else None
+        with self.database.transaction(self.agent.tenant_id) as tx:
+            tx.execute(
+                "insert into attachments (tenant_id, id, kind, state, mime_type, file_name, size, object_key)"
+                " values (%(tenant_id)s, %(id)s, 'document', %(state)s, %(type)s, 'cat.jpg', %(size)s, %(key)s)",
+                id=id_, state=state, type=mime_type, size=size, key=key,
+            )  # fmt: skip
+        return id_
+
+    def view(self, message_id: str) -> dict[str, Any]:
+        with self.database.transaction(self.agent.tenant_id) as tx:
+            return load_messages(tx, [uuid.UUID(message_id)])[uuid.UUID(message_id)]
+
+    def events(self, *types: str) -> list[dict[str, Any]]:
+        with self.database.transaction(self.agent.tenant_id) as tx:
+            rows = tx.rows("select type, message_id, delta from events order by ordinal")
+        return [row for row in rows if row["type"] in types]
 
     def deliver(self) -> int:
         return self.deliverer.deliver(self.agent.tenant_id, self.conversation_id, may_go_on=lambda: True)

@@ -252,6 +252,7 @@ def test_a_bucket_that_is_away_keeps_no_listener_and_no_message_waiting(
         database,
         inbound=queue,
         outbound=queue,
+        media=queue,
         bucket=NoBucket(),  # type: ignore[arg-type]
         wake=woken.append,
         silent_for=a_while,

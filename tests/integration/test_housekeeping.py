@@ -33,6 +33,7 @@ def housekeeper(database: Database, queue: Any, inbound: Any, bucket: Any, woken
         database,
         inbound=inbound,
         outbound=queue,
+        media=queue,
         bucket=bucket,
         wake=woken.append,
         silent_for=timedelta(seconds=75),

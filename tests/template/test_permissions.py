@@ -70,7 +70,8 @@ def test_only_migrations_read_the_owner_of_the_schema(of_type: OfType) -> None:
         ("QueueProcessorRole", {"InboundQueue"}),
         ("MessageSenderRole", {"OutboundQueue"}),
         ("RealtimePusherRole", {"PushQueue"}),
-        ("HousekeeperRole", {"InboundDeadLetters", "OutboundDeadLetters", "PushDeadLetters"}),
+        ("MediaFetcherRole", {"MediaQueue"}),
+        ("HousekeeperRole", {"InboundDeadLetters", "OutboundDeadLetters", "PushDeadLetters", "MediaDeadLetters"}),
     ],
 )
 def test_a_consumer_takes_from_its_own_queues_only(of_type: OfType, role: str, queues: set[str]) -> None:
@@ -86,7 +87,18 @@ def test_a_consumer_takes_from_its_own_queues_only(of_type: OfType, role: str, q
 
 def test_nobody_else_takes_from_a_queue(of_type: OfType) -> None:
     takers = {name for name, item in statements(of_type) if "sqs:ReceiveMessage" in listed(item["Action"])}
-    assert takers == {"QueueProcessorRole", "MessageSenderRole", "RealtimePusherRole", "HousekeeperRole"}
+    consumers = {"QueueProcessorRole", "MessageSenderRole", "RealtimePusherRole", "MediaFetcherRole"}
+    assert takers == consumers | {"HousekeeperRole"}
+
+
+def test_only_what_is_on_its_way_can_be_deleted_from_the_bucket(of_type: OfType) -> None:
+    places = {
+        resource["Fn::Sub"].removeprefix("${Bucket.Arn}/").partition("/")[0]
+        for _, item in statements(of_type)
+        if "s3:DeleteObject" in listed(item["Action"])
+        for resource in listed(item["Resource"])
+    }
+    assert places == {"spool", "uploads", "arriving"}
 
 
 def test_plain_connections_to_the_bucket_are_refused(of_type: OfType) -> None:

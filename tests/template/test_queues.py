@@ -12,8 +12,8 @@ def main_queues(of_type: OfType) -> dict[str, Any]:
     return {name: queue for name, queue in of_type("AWS::SQS::Queue").items() if not name.endswith("DeadLetters")}
 
 
-def test_there_are_queues_for_inbound_outbound_and_push(of_type: OfType) -> None:
-    assert {"InboundQueue", "OutboundQueue", "PushQueue"} <= set(main_queues(of_type))
+def test_there_are_queues_for_inbound_outbound_push_and_media(of_type: OfType) -> None:
+    assert {"InboundQueue", "OutboundQueue", "PushQueue", "MediaQueue"} <= set(main_queues(of_type))
 
 
 def test_every_queue_is_encrypted(of_type: OfType) -> None:
@@ -85,4 +85,4 @@ def test_the_bucket_is_encrypted_private_and_never_expires_the_spool(of_type: Of
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         expiring = [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
-        assert [rule["Prefix"] for rule in expiring] == ["payloads/"]
+        assert [rule["Prefix"] for rule in expiring] == ["payloads/", "uploads/", "arriving/"]

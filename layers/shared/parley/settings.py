@@ -24,6 +24,7 @@ class Settings:
     inbound_queue_url: str = ""
     outbound_queue_url: str = ""
     push_queue_url: str = ""
+    media_queue_url: str = ""
     database_host: str = ""
     database_port: int = 5432
     database_name: str = "parley"
@@ -40,6 +41,10 @@ class Settings:
     jwt_audience: str = ""
     send_lease_seconds: float = 30.0
     send_backoff_seconds: float = 2.0
+    media_lease_seconds: float = 60.0
+    media_first_pause_seconds: float = 30.0
+    media_second_pause_seconds: float = 300.0
+    private_media_urls: str = ""
     connection_silence_seconds: float = 75.0
     max_connections_per_user: int = 10
     max_connections_per_tenant: int = 1000

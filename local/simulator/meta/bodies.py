@@ -5,14 +5,16 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 
-from local.simulator.gateway import Draft
 from local.simulator.integrations import SimulatedIntegration
 from local.simulator.threads import Thread, ThreadMessage
 
 # A service conversation lasts a day from its first message.
 _CONVERSATION_SECONDS = 86_400
+# Who in a group has got and read what the company wrote; one member stands for all.
+GROUP_MEMBER = "5511987654321"
 
 
 def new_id(number: str, *, incoming: bool) -> str:
@@ -22,22 +24,6 @@ def new_id(number: str, *, incoming: bool) -> str:
     digits = number.encode()
     raw = b"\x1c\x18" + bytes([len(digits)]) + digits + b"\x15\x02\x00" + direction + b"\x18" + bytes([len(key)]) + key
     return "wamid." + base64.b64encode(raw + b"\x00").decode()
-
-
-def text_message(integration: SimulatedIntegration, thread: Thread, message_id: str, draft: Draft) -> bytes:
-    """A customer's text."""
-    message: dict[str, object] = {
-        "from": thread.customer,
-        "id": message_id,
-        "timestamp": _seconds(draft.written_at),
-        "text": {"body": draft.text},
-        "type": "text",
-    }
-    if draft.reply_to is not None:
-        original = thread.message(draft.reply_to)
-        author = thread.customer if original is not None and original.author == "customer" else integration.digits
-        message["context"] = {"from": author, "id": draft.reply_to}
-    return _envelope(integration, thread, {"messages": [message]})
 
 
 def status(integration: SimulatedIntegration, thread: Thread, message: ThreadMessage, name: str, at: datetime) -> bytes:
@@ -51,14 +37,19 @@ def status(integration: SimulatedIntegration, thread: Thread, message: ThreadMes
     receipt: dict[str, object] = {
         "id": message.id,
         "status": name,
-        "timestamp": _seconds(at),
+        "timestamp": seconds(at),
         "recipient_id": thread.customer,
         "conversation": conversation,
         "pricing": {"billable": True, "pricing_model": "PMP", "category": "service"},
     }
-    if message.callback_data is not None:
-        receipt["biz_opaque_callback_data"] = message.callback_data
-    return _envelope(integration, thread, {"statuses": [receipt]})
+    if thread.group:
+        receipt["recipient_type"] = "group"
+        if name != "sent":
+            receipt["recipient_participant_id"] = GROUP_MEMBER
+    if message.reference is not None:
+        receipt["biz_opaque_callback_data"] = message.reference
+    contact = {"profile": {"name": thread.name or thread.customer}, "wa_id": thread.customer}
+    return envelope(integration, None if thread.group else contact, {"statuses": [receipt]})
 
 
 def signed(integration: SimulatedIntegration, body: bytes) -> dict[str, str]:
@@ -71,19 +62,31 @@ def signed(integration: SimulatedIntegration, body: bytes) -> dict[str, str]:
     }
 
 
-def _envelope(integration: SimulatedIntegration, thread: Thread, content: dict[str, object]) -> bytes:
+def envelope(
+    integration: SimulatedIntegration,
+    contact: Mapping[str, object] | None,
+    content: Mapping[str, object],
+    field: str = "messages",
+) -> bytes:
+    """A whole webhook body about one change."""
     value = {
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": integration.digits, "phone_number_id": integration.account_id},
-        "contacts": [{"profile": {"name": thread.name or thread.customer}, "wa_id": thread.customer}],
+        **({"contacts": [contact]} if contact else {}),
         **content,
     }
     # Meta names the business account here; any number that stays the same for the integration will do.
     account = str(int(hashlib.sha256(integration.id.encode()).hexdigest()[:12], 16)).zfill(15)
-    changes = [{"value": value, "field": "messages"}]
+    changes = [{"value": value, "field": field}]
     body = {"object": "whatsapp_business_account", "entry": [{"id": account, "changes": changes}]}
     return json.dumps(body, separators=(",", ":")).replace("/", "\\/").encode("ascii")
 
 
-def _seconds(moment: datetime) -> str:
+def challenge() -> str:
+    """What a callback address must give back."""
+    return str(secrets.randbelow(10**10)).zfill(10)
+
+
+def seconds(moment: datetime) -> str:
+    """A moment as Meta writes it."""
     return str(int(moment.timestamp()))

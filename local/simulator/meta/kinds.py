@@ -27,6 +27,16 @@ def checked_kind(body: Fields) -> tuple[str, str]:
     return kind, check(fields)
 
 
+def choices_of(content: Fields) -> list[dict[str, object]]:
+    """What a customer can pick of a company's buttons or list, as the phone shows it."""
+    action = content.get("action")
+    given = action if isinstance(action, Mapping) else {}
+    replies = [button.get("reply") for button in given.get("buttons") or [] if isinstance(button, Mapping)]
+    buttons = [{"kind": "button", **reply} for reply in replies if isinstance(reply, Mapping)]
+    sections = [section for section in given.get("sections") or [] if isinstance(section, Mapping)]
+    return buttons + [{"kind": "list", **row} for section in sections for row in section.get("rows") or []]
+
+
 def _required_text(fields: Fields, owner: str, name: str, limit: int) -> str:
     value = fields.get(name)
     if value is None or value == "":

@@ -1,4 +1,4 @@
-// The page's line to the simulator: three requests and one stream. Paths are relative to the port, so PORT may be any.
+// The page's line to the simulator: a few requests and one stream. Paths are relative to the port, so PORT may be any.
 
 async function post(path, body) {
   const answer = await fetch(path, {
@@ -17,8 +17,9 @@ export async function companies() {
   return (await answer.json()).data;
 }
 
-export function write(integrationId, customer, from, text) {
-  return post("/simulator/messages", { integrationId, from, name: customer.name, kind: "text", text });
+// `what` is the kind and what belongs to it, as POST /simulator/messages takes them.
+export function write(integrationId, customer, from, what) {
+  return post("/simulator/messages", { integrationId, from, name: customer.name, ...what });
 }
 
 export function reportRead(integrationId, from, messageIds) {

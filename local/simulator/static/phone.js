@@ -6,7 +6,7 @@ import { ThreadView } from "./thread.js";
 
 const TYPING_MS = 25_000;
 const find = (id) => document.getElementById(id);
-const view = new ThreadView(find("messages"));
+const view = new ThreadView(find("messages"), choose);
 const scroller = find("scroller");
 let customer = loadCustomer();
 let company = null;
@@ -49,7 +49,7 @@ function onChange(change) {
     change.messages.forEach((message) => view.put(message));
     toEnd();
   } else if (change.type === "typing") {
-    showTyping(true);
+    showTyping(change.on);
   } else if (change.type === "message" && view.put(change.message)) {
     if (change.message.author === "company") showTyping(false);
     if (stay || change.message.author === "customer") toEnd();
@@ -94,7 +94,7 @@ function panel(on) {
   if (on) find("panel-close").focus();
 }
 
-function choose(chosen) {
+function chooseCompany(chosen) {
   company = chosen;
   keepCompany(chosen.integrationId);
   panel(false);
@@ -118,7 +118,7 @@ function companyButton(each) {
     words.append(part);
   }
   button.append(avatar, words);
-  button.addEventListener("click", () => choose(each));
+  button.addEventListener("click", () => chooseCompany(each));
   const row = document.createElement("li");
   row.append(button);
   return row;
@@ -148,19 +148,53 @@ find("you").addEventListener("submit", (event) => {
 
 // ------------------------------------------------------------------------------------------------ the composer
 
+// Answers whether it went; what did not is said above the composer.
+async function write(what) {
+  trouble();
+  try {
+    await line.write(company.integrationId, customer, digitsOf(customer.phone), what);
+    return true;
+  } catch (error) {
+    trouble(`Not sent. ${error.message}`);
+    return false;
+  }
+}
+
 async function send() {
   const text = find("text").value;
   if (!company || text.trim() === "") return;
   find("text").value = "";
-  trouble();
-  try {
-    await line.write(company.integrationId, customer, digitsOf(customer.phone), text);
-  } catch (error) {
-    // Nothing written is lost: it goes back unless something new stands there already.
-    if (find("text").value === "") find("text").value = text;
-    trouble(`Not sent. ${error.message}`);
-  }
+  // Nothing written is lost: it goes back unless something new stands there already.
+  if (!(await write({ kind: "text", text })) && find("text").value === "") find("text").value = text;
 }
+
+function choose(message, { kind, id, title, description }) {
+  return write({ kind: "interactive", choice: { kind, id, title, description }, replyTo: message.id });
+}
+
+function kindOf(type) {
+  if (type === "image/webp") return "sticker";
+  const family = type.split("/")[0];
+  return ["image", "audio", "video"].includes(family) ? family : "document";
+}
+
+function asDataUri(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
+}
+
+find("file").addEventListener("change", async () => {
+  const [file] = find("file").files;
+  find("file").value = "";
+  if (!company || !file) return;
+  const mimeType = file.type || "application/octet-stream";
+  const media = { base64: await asDataUri(file), mimeType, fileName: file.name };
+  await write({ kind: kindOf(mimeType), media });
+});
 
 find("composer").addEventListener("submit", (event) => {
   event.preventDefault();

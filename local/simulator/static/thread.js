@@ -1,4 +1,5 @@
-// Draws one thread. Text goes in as text nodes only: whatever somebody writes is words, never markup.
+// Draws one thread. Text goes in as text nodes only: whatever somebody writes is words, never markup; a file is shown
+// only by an element that cannot run it.
 
 const SVG = "http://www.w3.org/2000/svg";
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -16,11 +17,14 @@ const COMPANY = {
   sent: ["tick", "sent"],
   delivered: ["ticks", "delivered"],
   read: ["ticks", "read"],
+  played: ["ticks", "played"],
 };
 
 export class ThreadView {
-  constructor(list) {
+  // onChoose is called with a message and the button or row of it that was picked.
+  constructor(list, onChoose) {
     this.list = list;
+    this.onChoose = onChoose;
     this.clear();
   }
 
@@ -34,25 +38,48 @@ export class ThreadView {
   put(message) {
     const known = this.messages.get(message.id);
     if (known) {
+      const old = known.message;
       known.message = message;
-      known.meta.replaceWith((known.meta = meta(message)));
+      if (looks(old) === looks(message)) known.meta.replaceWith((known.meta = meta(message)));
+      else this.draw(known);
       return false;
     }
     this.separate(message.at);
     const row = document.createElement("li");
     row.className = `bubble ${message.author === "customer" ? "customer" : "company-side"}`;
     row.dataset.id = message.id;
-    row.append(labelled("unseen", message.author === "customer" ? "You wrote:" : "The company wrote:"));
-    const quoted = message.replyTo && this.messages.get(message.replyTo);
-    if (quoted) row.append(labelled("quote", quoted.message.text));
-    if (message.kind !== "text") row.append(labelled("kind", message.kind));
-    const words = labelled("words", message.text);
-    words.dir = "auto";
-    const metaLine = meta(message);
-    row.append(words, metaLine);
+    const drawn = { message, row, meta: null };
+    this.messages.set(message.id, drawn);
+    this.draw(drawn);
     this.list.append(row);
-    this.messages.set(message.id, { message, meta: metaLine });
     return true;
+  }
+
+  draw(drawn) {
+    const { message, row } = drawn;
+    const who = message.sender ?? (message.author === "customer" ? "You" : "The company");
+    row.replaceChildren(labelled(message.sender ? "sender" : "unseen", message.sender ? who : `${who} wrote:`));
+    const quoted = message.replyTo && this.messages.get(message.replyTo);
+    if (quoted) row.append(labelled("quote", quoted.message.text || quoted.message.kind));
+    if (message.deleted) row.append(labelled("kind", "deleted"));
+    else if (message.media) row.append(file(message));
+    else if (message.kind !== "text") row.append(labelled("kind", message.kind));
+    if (message.text) {
+      const words = labelled("words", message.text);
+      words.dir = "auto";
+      row.append(words);
+    }
+    for (const choice of message.content?.choices ?? []) row.append(this.option(message, choice));
+    drawn.meta = meta(message);
+    row.append(drawn.meta);
+    if (message.reactions.length > 0) row.append(labelled("reactions", message.reactions.join(" ")));
+  }
+
+  option(message, choice) {
+    const button = labelled("choice", choice.title);
+    button.type = "button";
+    button.addEventListener("click", () => this.onChoose(message, choice));
+    return button;
   }
 
   // Ids of what the company wrote, has arrived, and is not yet reported read.
@@ -81,14 +108,45 @@ function meta(message) {
   const clock = document.createElement("time");
   clock.dateTime = message.at;
   clock.textContent = time.format(new Date(message.at));
+  if (message.edited) line.append(labelled("edited", "edited"));
   line.append(clock);
   // The company's states are told in words as well: they are what the simulator reported to it.
   line.append(labelled(mine ? "unseen" : "state", mine ? words : `· ${words}`), symbol(icon));
   return line;
 }
 
+// What a message looks like but for its ticks.
+function looks(message) {
+  return JSON.stringify([message.text, message.deleted, message.edited, message.reactions]);
+}
+
+function file(message) {
+  const { url, mimeType, fileName, size } = message.media;
+  const family = mimeType.split("/")[0];
+  if (family === "image" || message.kind === "sticker") {
+    const picture = document.createElement("img");
+    picture.className = message.kind;
+    picture.src = url;
+    picture.alt = message.kind;
+    return picture;
+  }
+  if (family === "audio" || family === "video") {
+    const player = document.createElement(family);
+    player.controls = true;
+    player.preload = "metadata";
+    player.src = url;
+    return player;
+  }
+  const link = labelled("file", `${fileName ?? message.kind} (${Math.ceil(size / 1024)} kB)`);
+  link.href = url;
+  link.download = fileName ?? "";
+  return link;
+}
+
+const ELEMENTS = { words: "div", quote: "div", reactions: "div", choice: "button", file: "a", sender: "div" };
+
 function labelled(className, text) {
-  const part = document.createElement(className === "words" || className === "quote" ? "div" : "span");
+  const part = document.createElement(ELEMENTS[className] ?? "span");
   part.className = className;
   part.textContent = text;
   return part;

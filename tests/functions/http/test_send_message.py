@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from parley.domain.errors import Unavailable
+from parley.domain.errors import InvalidRequest, NotFound, Unavailable
 from parley.domain.outgoing import Draft, Outcome
 from parley.domain.principal import Principal
 from parley.edge.api import Api
@@ -28,12 +28,23 @@ SHORT = "POST /send-message"
 TEXT = {"type": "text", "text": "We are open until six."}
 
 
+KINDS = frozenset(
+    {"text", "image", "audio", "video", "document", "sticker", "location", "contacts", "template", "interactive"}
+)
+
+
 class Gateway:
-    """A gateway that can send text within a day; nothing here reaches it."""
+    """A gateway that can send everything but stickers and lists, within a day; nothing here reaches it."""
 
     name = "meta"
     channel = "whatsapp"
-    capabilities = Capabilities(kinds=frozenset({"text"}), window=timedelta(hours=24))
+    capabilities = Capabilities(
+        kinds=KINDS - {"sticker"},
+        interactive=frozenset({"buttons"}),
+        templates=True,
+        replies=True,
+        window=timedelta(hours=24),
+    )
 
     def handshake(self, query: Any, verify_token: str) -> str | None:
         raise AssertionError("nothing comes in here")
@@ -46,6 +57,33 @@ class Gateway:
 
     def send(self, draft: Draft, account: Account) -> Outcome:
         raise AssertionError("taking a message asks no gateway")
+
+
+class Files:
+    """Where files come from: every upload is ready, and every address but one has a picture."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.fetched: list[str] = []
+
+    def settle(self, principal: Principal, media_id: uuid.UUID) -> None:
+        with self.database.transaction(principal.tenant_id) as tx:
+            if tx.row("select id from attachments where id = %(id)s", id=media_id) is None:
+                raise NotFound
+
+    def fetch_url(self, principal: Principal, url: str) -> uuid.UUID:
+        if "nothing" in url:
+            raise InvalidRequest(errors=[{"path": "url", "message": "is not there"}])
+        self.fetched.append(url)
+        return self.add(principal.tenant_id)
+
+    def add(self, tenant_id: uuid.UUID, mime_type: str = "image/jpeg") -> uuid.UUID:
+        media_id = uuid.uuid4()
+        insert = """insert into attachments (tenant_id, id, kind, state, mime_type, file_name, size, object_key)
+                    values (%(tenant_id)s, %(id)s, 'image', 'stored', %(mime_type)s, 'cat', 10, 'key')"""
+        with self.database.transaction(tenant_id) as tx:
+            tx.execute(insert, id=media_id, mime_type=mime_type)
+        return media_id
 
 
 class Post:
@@ -77,10 +115,16 @@ def post() -> Post:
 
 
 @pytest.fixture
-def api(database: Database, authenticator: Authenticator, post: Post) -> Api:
+def files(database: Database) -> Files:
+    """The files of this test."""
+    return Files(database)
+
+
+@pytest.fixture
+def api(database: Database, authenticator: Authenticator, post: Post, files: Files) -> Api:
     """The sending routes on the test's database."""
     api = Api("send_message", authenticator)
-    outbox = Outbox(database, {"meta": Gateway()}, post, post.wake)
+    outbox = Outbox(database, {"meta": Gateway()}, post, post.wake, files=lambda: files)  # type: ignore[dict-item]
     add_sending_routes(api, lambda: outbox)
     return api
 
@@ -342,24 +386,180 @@ def test_text_is_kept_as_written_but_for_nul(send: Callable[..., Reply]) -> None
     assert clean.body["data"]["metadata"] == {"a": "b"}
 
 
-def test_another_type_is_unsupported_by_its_name(send: Callable[..., Reply], send_short: Callable[..., Reply]) -> None:
-    for kind in (
-        "image",
-        "audio",
-        "video",
-        "document",
-        "sticker",
-        "location",
-        "contacts",
-        "template",
-        "interactive",
-        "note",
-    ):
-        reply = send({"type": kind, "mediaId": str(uuid.uuid4()), "caption": "x"})
-        assert (reply.status, reply.body["code"]) == (422, "unsupported_capability")
-        assert kind in reply.body["detail"]
-    short = send_short(messageType="image", mediaUrl="https://example.com/a.png")
+PLACE = {"latitude": -23.5, "longitude": 0, "name": "Office"}
+CARD = {"name": "Bia", "phones": ["+55 11 98765-4321"]}
+TEMPLATE = {"name": "order_ready", "language": "pt_BR", "components": [{"type": "body", "parameters": []}]}
+BUTTONS = {"type": "buttons", "body": "Shall we?", "buttons": [{"id": "y", "title": "Yes"}, {"id": "n", "title": "No"}]}
+ROWS = [{"id": str(n), "title": f"Row {n}"} for n in range(11)]
+LIST = {"type": "list", "body": "Which?", "button": "Choose", "sections": [{"rows": ROWS[:2]}]}
+FILE_ID = str(uuid.UUID(int=7))
+
+SENDABLE: list[tuple[dict[str, Any], str | None, dict[str, Any]]] = [
+    ({"type": "location", "location": PLACE}, None, PLACE),
+    ({"type": "contacts", "contacts": [CARD]}, None, {"contacts": [CARD]}),
+    ({"type": "template", "template": TEMPLATE}, None, TEMPLATE),
+    ({"type": "interactive", "interactive": BUTTONS}, "Shall we?", BUTTONS),
+]
+
+
+def test_every_kind_without_a_file_is_kept_as_it_was_sent(send: Callable[..., Reply]) -> None:
+    for body, text, content in SENDABLE:
+        reply = send(body)
+        assert reply.status == 202, reply.text
+        message = reply.body["data"]
+        assert (message["kind"], message["text"], message["content"]) == (body["type"], text, content)
+
+
+def test_a_file_goes_with_its_kind_caption_and_voice(
+    send: Callable[..., Reply], files: Files, tenant: uuid.UUID
+) -> None:
+    image = str(files.add(tenant))
+    message = send({"type": "image", "mediaId": image, "caption": "Our cat"}).body["data"]
+    (attachment,) = message["attachments"]
+    assert (message["text"], attachment["id"], attachment["kind"]) == ("Our cat", image, "image")
+    voice = str(files.add(tenant, "audio/ogg; codecs=opus"))
+    message = send({"type": "audio", "mediaId": voice, "voice": True}).body["data"]
+    assert [(one["kind"], one["voice"]) for one in message["attachments"]] == [("audio", True)]
+    again = send({"type": "image", "mediaId": image})
+    assert (again.status, again.body["code"], again.body["errors"][0]["path"]) == (409, "conflict", "mediaId")
+    wrong = send({"type": "image", "mediaId": str(files.add(tenant, "text/html"))})
+    assert (wrong.status, wrong.body["code"]) == (422, "unsupported_media")
+
+
+INVALID_KINDS: list[tuple[dict[str, Any], str]] = [
+    ({"type": "image"}, "mediaId"),
+    ({"type": "image", "mediaId": "nope"}, "mediaId"),
+    ({"type": "image", "mediaId": FILE_ID}, "mediaId"),
+    ({"type": "image", "mediaId": FILE_ID, "text": "x"}, "text"),
+    ({"type": "audio", "mediaId": FILE_ID, "caption": "x"}, "caption"),
+    ({"type": "video", "mediaId": FILE_ID, "voice": True}, "voice"),
+    ({"type": "audio", "mediaId": FILE_ID, "voice": 1}, "voice"),
+    ({"type": "image", "mediaId": FILE_ID, "caption": "x" * 4097}, "caption"),
+    ({"type": "location"}, "location"),
+    ({"type": "location", "location": {"latitude": 1}}, "location.longitude"),
+    ({"type": "location", "location": {"latitude": 91, "longitude": 0}}, "location.latitude"),
+    ({"type": "location", "location": {"latitude": "1", "longitude": 0}}, "location.latitude"),
+    ({"type": "location", "location": {"latitude": True, "longitude": 0}}, "location.latitude"),
+    ({"type": "location", "location": {**PLACE, "city": "x"}}, "location.city"),
+    ({"type": "contacts", "contacts": []}, "contacts"),
+    ({"type": "contacts", "contacts": [{"name": "x", "phones": []}]}, "contacts.0.phones"),
+    ({"type": "contacts", "contacts": [{"name": "x", "phones": ["call me"]}]}, "contacts.0.phones.0"),
+    ({"type": "contacts", "contacts": [{"name": "", "phones": ["123456"]}]}, "contacts.0.name"),
+    ({"type": "template", "template": {"name": "Big Name", "language": "pt_BR"}}, "template.name"),
+    ({"type": "template", "template": {"name": "x", "language": "Portuguese!"}}, "template.language"),
+    ({"type": "template", "template": {**TEMPLATE, "components": [{}]}}, "template.components"),
+    ({"type": "template", "template": {**TEMPLATE, "components": [{"type": "x" * 20_000}]}}, "template.components"),
+    ({"type": "interactive", "interactive": {}}, "interactive"),
+    ({"type": "interactive", "interactive": {"type": "poll"}}, "interactive"),
+    ({"type": "interactive", "interactive": {**BUTTONS, "buttons": []}}, "interactive.buttons.buttons"),
+    (
+        {"type": "interactive", "interactive": {**BUTTONS, "buttons": [BUTTONS["buttons"][0]] * 2}},
+        "interactive.buttons",
+    ),
+    ({"type": "interactive", "interactive": {**LIST, "sections": [{"rows": ROWS[:2] * 2}]}}, "interactive.sections"),
+    (
+        {
+            "type": "interactive",
+            "interactive": {**LIST, "sections": [{"title": "x", "rows": ROWS[:9]}, {"title": "y", "rows": ROWS[9:]}]},
+        },
+        "interactive.sections",
+    ),
+    (
+        {"type": "interactive", "interactive": {**LIST, "sections": [{"rows": ROWS[:1]}, {"rows": ROWS[1:2]}]}},
+        "interactive.sections",
+    ),
+    ({"type": "text", "text": "x", "location": PLACE}, "location"),
+    ({"type": "location", "location": PLACE, "text": "x"}, "text"),
+]  # fmt: skip
+
+
+def test_what_does_not_fit_a_kind_is_named(send: Callable[..., Reply], database: Database, tenant: uuid.UUID) -> None:
+    for body, path in INVALID_KINDS:
+        reply = send(body)
+        assert (reply.status, reply.body["code"]) == (400, "invalid_request"), (body, reply.text)
+        assert path in [error["path"] for error in reply.body["errors"]], (body, reply.text)
+    assert stored(database, tenant) == []
+
+
+def test_what_the_gateway_cannot_do_is_422_by_the_capabilitys_name(
+    send: Callable[..., Reply], files: Files, tenant: uuid.UUID
+) -> None:
+    for body, capability in [
+        ({"type": "sticker", "mediaId": str(files.add(tenant, "image/webp"))}, "kinds"),
+        ({"type": "interactive", "interactive": LIST}, "interactive"),
+    ]:
+        reply = send(body)
+        assert (reply.status, reply.body["code"]) == (422, "unsupported_capability"), reply.text
+        assert reply.body["capability"] == capability
+
+
+def test_what_is_not_sent_yet_is_422_by_its_name(send: Callable[..., Reply], send_short: Callable[..., Reply]) -> None:
+    for body, path in [
+        ({"type": "note", "text": "x"}, "type"),
+        ({**TEXT, "scheduledAt": "2030-01-01T00:00:00Z"}, "scheduledAt"),
+        ({**TEXT, "mentions": ["Ana"]}, "mentions"),
+    ]:
+        reply = send(body)
+        assert (reply.status, reply.body["code"]) == (422, "unsupported_capability"), reply.text
+        assert [error["path"] for error in reply.body["errors"]] == [path]
+    assert send({**TEXT, "scheduledAt": None, "mentions": None}).status == 202
+    short = send_short(messageType="location")
     assert (short.status, short.body["success"], short.body["code"]) == (422, False, "unsupported_capability")
+
+
+def test_the_short_form_sends_a_file_by_id_or_by_address(
+    send_short: Callable[..., Reply], files: Files, outcome: Callable[..., None], tenant: uuid.UUID, database: Database
+) -> None:
+    outcome("sent", id="wamid.1")
+    assert send_short(messageType="image", message="Our cat", mediaId=str(files.add(tenant))).status == 200
+    outcome("sent", id="wamid.2")
+    by_address = {"messageType": "image", "message": None, "mediaUrl": "https://example.com/a.png", "clientKey": "u"}
+    first = send_short(**by_address)
+    assert first.status == 200, first.text
+    assert send_short(**by_address).body == first.body
+    assert files.fetched == ["https://example.com/a.png"], "a replay fetches nothing"
+    changed = send_short(**{**by_address, "mediaUrl": "https://example.com/b.png"})
+    assert (changed.status, changed.body["code"]) == (422, "idempotency_mismatch")
+    assert [(row["kind"], row["body"]) for row in stored(database, tenant)] == [("image", "Our cat"), ("image", None)]
+    for fields, word in [
+        ({"messageType": "image"}, "mediaId"),
+        ({"messageType": "image", "mediaId": FILE_ID, "mediaUrl": "https://example.com/a.png"}, "mediaId"),
+        ({"messageType": "audio", "mediaId": FILE_ID}, "message"),
+        ({"mediaId": FILE_ID}, "mediaId"),
+        ({"messageType": "image", "mediaUrl": "https://example.com/nothing"}, "mediaUrl"),
+        ({"messageType": "image", "mediaUrl": ""}, "mediaUrl"),
+    ]:
+        reply = send_short(**fields)
+        assert (reply.status, reply.body["code"]) == (400, "invalid_request"), (fields, reply.text)
+        assert word in reply.body["error"], reply.text
+
+
+def test_a_failed_message_is_sent_again_once_as_a_new_one(
+    api: Api, send: Callable[..., Reply], outcome: Callable[..., None], post: Post, agent: Principal,
+    token_of: Callable[..., str], make_tenant: Callable[..., uuid.UUID], make_user: Callable[..., Principal],
+) -> None:  # fmt: skip
+    def resend(message_id: str, by: Principal = agent, key: str | None = None) -> Reply:
+        given = {"authorization": f"Bearer {token_of(by)}"} | ({"idempotency-key": key} if key else {})
+        return ask(api, event("POST /v1/messages/{id}/resend", path={"id": message_id}, headers=given))
+
+    outcome("failed", error={"code": "provider_rejected", "message": "no"})
+    failed = send({"type": "location", "location": PLACE}, prefer="wait=5").body["data"]
+    post.on_hint = lambda hint: hint
+    again = resend(failed["id"], key="r")
+    assert again.status == 202, again.text
+    message = again.body["data"]
+    assert (message["resendOf"], message["kind"], message["content"]) == (failed["id"], "location", PLACE)
+    assert (message["status"], message["id"] != failed["id"]) == ("queued", True)
+    replay = resend(failed["id"], key="r")
+    assert (replay.headers["idempotency-replayed"], replay.body) == ("true", again.body)
+    for target, by, status in [
+        (failed["id"], agent, 409),
+        (message["id"], agent, 409),
+        (str(uuid.uuid4()), agent, 404),
+        ("nope", agent, 404),
+        (failed["id"], make_user(make_tenant("Other")), 404),
+    ]:
+        assert resend(target, by).status == status
 
 
 def test_a_conversation_that_is_not_there_is_404(

@@ -34,10 +34,17 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
-FIELD = st.sampled_from(["type", "text", "replyTo", "expectedNumber", "metadata", "scheduledAt"])
+FIELD = st.sampled_from(
+    [
+        "type", "text", "replyTo", "expectedNumber", "metadata", "scheduledAt", "mediaId", "caption", "voice",
+        "location", "contacts", "template", "interactive", "mentions"
+    ]
+)  # fmt: skip
+KIND = st.sampled_from(["text", "image", "audio", "location", "contacts", "template", "interactive"])
 BODY = st.one_of(
     st.dictionaries(FIELD | TEXT, JSON, max_size=5),
     st.fixed_dictionaries({"type": st.just("text"), "text": TEXT}, optional={"metadata": JSON, "replyTo": JSON}),
+    KIND.flatmap(lambda kind: st.fixed_dictionaries({"type": st.just(kind), kind: JSON}, optional={"mediaId": JSON})),
     JSON,
 )
 QUERY = st.dictionaries(

@@ -5,7 +5,7 @@ remembers is gone with it; the next one is made from nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -24,7 +24,9 @@ from parley.providers.base import Provider
 from parley.providers.meta import Meta
 from parley.services.accept import Intake
 from parley.services.deliver import Deliverer
+from parley.services.fetch_media import PendingFile, hint_all
 from parley.services.housekeep import Housekeeper
+from parley.services.lost_accounts import resume
 from parley.services.outbox import Outbox
 from parley.services.process import Processor
 from parley.services.push import Pusher
@@ -159,11 +161,20 @@ class Container:
     def push_queue(self) -> FragileQueue:
         return self._queues["push"]
 
+    def hint_media(self, files: Sequence[PendingFile]) -> None:
+        """Say that files wait; the stories told here are about texts (test_media_fetching.py is about files)."""
+        hint_all(self._queues["media"], files)
+
+    def resume_sending(self, accounts: Collection[tuple[UUID, UUID]]) -> None:
+        """Hint at what waits for accounts that are back."""
+        resume(self._database, self._queues["outbound"], accounts)
+
     def housekeeper(self) -> Housekeeper:
         return Housekeeper(
             self._database,
             inbound=self._queues["inbound"],
             outbound=self._queues["outbound"],
+            media=self._queues["media"],
             bucket=self._bucket,
             wake=self._pusher.wake,
             silent_for=SILENCE,

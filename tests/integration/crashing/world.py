@@ -36,8 +36,13 @@ from .queues import Clock, ModelQueue
 
 MINUTE = 60.0
 SHOWN_WITHIN = 15 * MINUTE
-CONSUMERS = {"inbound": "queue_processor", "outbound": "message_sender", "push": "realtime_pusher"}
-VISIBILITY = {"inbound": 180, "outbound": 360, "push": 180}
+CONSUMERS = {
+    "inbound": "queue_processor",
+    "outbound": "message_sender",
+    "push": "realtime_pusher",
+    "media": "media_fetcher",
+}
+VISIBILITY = {"inbound": 180, "outbound": 360, "push": 180, "media": 1800}
 """As in template.yaml; so is the queues' number of receives."""
 
 Done = TypeVar("Done")

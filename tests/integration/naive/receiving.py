@@ -37,7 +37,9 @@ class NaiveProcessor:
                         )
 
     def _message(self, tx: Transaction, webhook: Webhook, fact: MessageReceived) -> None:
-        phone = fact.sender.addresses[0].value
+        person = fact.person
+        assert person is not None
+        phone = person.addresses[0].value
         conversation = tx.row(
             "select c.id, c.contact_id, c.last_number from conversations c join contact_aliases a"
             " on a.contact_id = c.contact_id where a.value = %(key)s",
@@ -77,7 +79,7 @@ class NaiveProcessor:
         )
         tx.execute(
             "update contacts set name = coalesce(%(name)s, name) where id = %(contact)s",
-            name=fact.sender.name,
+            name=person.name,
             contact=conversation["contact_id"],
         )
         tx.execute(

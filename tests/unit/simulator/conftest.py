@@ -140,9 +140,13 @@ class Served:
         self.company = company
 
     async def send(self, words: str = "Olá") -> httpx.Response:
+        return await self.send_body(text(words))
+
+    async def send_body(self, body: dict[str, object]) -> httpx.Response:
         headers = {"Authorization": f"Bearer {A.access_token}"}
         path = f"/simulator/meta/v26.0/{A.account_id}/messages"
-        return await self.client.post(path, json=text(words), headers=headers)
+        addressed = {"messaging_product": "whatsapp", "to": CUSTOMER} | body
+        return await self.client.post(path, json=addressed, headers=headers)
 
     @asynccontextmanager
     async def page(self) -> AsyncIterator[AsyncGenerator[dict[str, Any], None]]:

@@ -90,8 +90,8 @@ async def test_a_send_meta_would_not_take_is_refused_with_its_code(
     "body",
     [
         kind("image", {"link": "https://example.com/a.png", "caption": "a"}),
-        kind("audio", {"id": "1", "voice": True}),
-        kind("document", {"id": "1", "filename": "a.pdf"}),
+        kind("audio", {"link": "https://example.com/a.ogg", "voice": True}),
+        kind("document", {"link": "https://example.com/a", "filename": "a.pdf"}),
         kind("location", {"latitude": -23.5, "longitude": "-46.6", "name": "Sé"}),
         kind("contacts", [{"name": {"formatted_name": "Ana", "first_name": "Ana"}}]),
         kind("reaction", {"message_id": "wamid.x", "emoji": ""}),

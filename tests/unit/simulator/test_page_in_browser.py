@@ -4,9 +4,9 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import FilePayload, Page, async_playwright, expect
 
-from tests.unit.simulator.conftest import Served
+from tests.unit.simulator.conftest import CUSTOMER, A, Served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = [
@@ -58,6 +58,34 @@ async def test_an_answer_shows_as_words_and_is_reported_read(served: Served, pag
     await served.company.told("read")
     assert served.company.statuses() == ["sent", "delivered", "read"]
     assert await page.title() == "The phone · Parley"
+
+
+async def test_a_file_is_sent_and_shown_and_a_button_the_company_sent_can_be_picked(served: Served, page: Page) -> None:
+    picture = FilePayload(name="a.png", mimeType="image/png", buffer=b"\x89PNG")
+    await page.get_by_label("Send a file").set_input_files(files=[picture])
+    await expect(page.get_by_role("img", name="image")).to_be_visible()
+    buttons = [{"type": "reply", "reply": {"id": "yes", "title": "Sim"}}]
+    await served.send_body(
+        {
+            "type": "interactive",
+            "interactive": {"type": "button", "body": {"text": "?"}, "action": {"buttons": buttons}},
+        }
+    )
+    await page.get_by_role("button", name="Sim").click()
+    await expect(page.locator(".bubble.customer .words")).to_have_text("Sim")
+    await served.simulator.settled()
+    messages = [value["messages"][0] for value in served.company.values() if "messages" in value]
+    assert [message["type"] for message in messages] == ["image", "interactive"]
+
+
+async def test_a_deleted_message_shows_no_more_of_itself(served: Served, page: Page) -> None:
+    said = {"integrationId": A.id, "from": CUSTOMER, "kind": "text", "text": "secret"}
+    message_id = (await served.client.post("/simulator/messages", json=said)).json()["providerMessageId"]
+    await expect(page.get_by_text("secret")).to_be_visible()
+    for deed in ({"kind": "reaction", "emoji": "👍"}, {"kind": "delete"}):
+        await served.client.post("/simulator/messages", json=said | {"text": None, "target": message_id} | deed)
+    await expect(page.locator(".bubble .reactions")).to_have_text("👍")
+    await expect(page.get_by_text("secret")).to_have_count(0)
 
 
 async def test_another_customer_has_a_thread_of_their_own(served: Served, page: Page) -> None:

@@ -4,7 +4,9 @@ behind them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from parley.domain.errors import ParleyError, Unavailable
@@ -77,6 +79,87 @@ class Bucket(Protocol):
 
         Raises Unavailable.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object being read: `chunks` of at most 1 MB."""
+
+    size: int
+    chunks: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """What a browser posts a file with: the fields first, as they are, and the file last."""
+
+    url: str
+    fields: Mapping[str, str]
+
+
+class PartedUpload(Protocol):
+    """An object that is written piece by piece and is there once it is finished."""
+
+    def add(self, part: bytes | bytearray) -> None:
+        """Write the next piece; all but the last have 5 MB at least.
+
+        Raises Unavailable.
+        """
+
+    def finish(self) -> None:
+        """Make the object of its pieces.
+
+        Raises Unavailable.
+        """
+
+    def abandon(self) -> None:
+        """Drop the pieces; what cannot be dropped now, the bucket's own rule drops. Raises nothing."""
+
+
+class MediaBucket(Protocol):
+    """The deployment's private bucket, as files use it."""
+
+    def put(self, key: str, data: bytes | bytearray, content_type: str = "application/octet-stream") -> None:
+        """Store an object, replacing what was there.
+
+        Raises Unavailable.
+        """
+
+    def delete(self, key: str) -> None:
+        """Delete an object; one that is not there is no error.
+
+        Raises Unavailable.
+        """
+
+    def has(self, key: str) -> bool:
+        """Whether there is such an object.
+
+        Raises Unavailable.
+        """
+
+    def start_upload(self, key: str, content_type: str) -> PartedUpload:
+        """Begin to write an object in pieces.
+
+        Raises Unavailable.
+        """
+
+    def copy(self, source: str, target: str, content_type: str) -> None:
+        """Copy an object within the bucket.
+
+        Raises NotFound, Unavailable.
+        """
+
+    def open(self, key: str) -> AbstractContextManager[StoredObject]:
+        """Open an object for reading piece by piece.
+
+        Raises NotFound, Unavailable, the latter also while it is read.
+        """
+
+    def link(self, key: str, *, seconds: int, content_type: str, disposition: str) -> str:
+        """A URL that reads an object for so long without any credential, served with these two headers."""
+
+    def upload_form(self, key: str, *, content_type: str, size: int, seconds: int) -> UploadForm:
+        """A form that writes this object for so long, with exactly this type and size."""
 
 
 class Secrets(Protocol):

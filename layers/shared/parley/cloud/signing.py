@@ -94,10 +94,15 @@ def sign(
     )
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     to_sign = f"{_ALGORITHM}\n{stamp}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-    key = b"AWS4" + credentials.secret_key.encode()
-    for part in (stamp[:8], region, service, "aws4_request"):
-        key = hmac.digest(key, part.encode(), sha256)
-    signature = hmac.digest(key, to_sign.encode(), sha256).hex()
+    signature = hmac.digest(signing_key(credentials, stamp[:8], region, service), to_sign.encode(), sha256).hex()
     key_id, names_signed = f"{credentials.access_key}/{scope}", ";".join(names)
     signed["authorization"] = f"{_ALGORITHM} Credential={key_id}, SignedHeaders={names_signed}, Signature={signature}"
     return signed
+
+
+def signing_key(credentials: Credentials, day: str, region: str, service: str) -> bytes:
+    """The key that signs for one day (YYYYMMDD), region and service."""
+    key = b"AWS4" + credentials.secret_key.encode()
+    for part in (day, region, service, "aws4_request"):
+        key = hmac.digest(key, part.encode(), sha256)
+    return key

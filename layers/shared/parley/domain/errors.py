@@ -9,12 +9,17 @@ ParleyError
 ├── Forbidden 403
 ├── NotFound 404                  also whatever belongs to another tenant
 ├── TooLarge 413
+├── UnsupportedMedia 415          a file is not what it was said to be, or of no use here
+│   └── UnsendableMedia 422       this gateway does not take such a file
 ├── Conflict 409
 │   ├── StaleConversation 409     others wrote meanwhile
-│   └── WindowClosed 409          the customer has not written for too long
+│   ├── WindowClosed 409          the customer has not written for too long
+│   └── ProviderRejected 409      the gateway refused
+│       └── AccountLost 502       because the account is disconnected or its credential dead
 ├── RateLimited 429
 ├── Unavailable 503               a dependency is away; come again
 │   └── Contention 503            two transactions met; repeat this one
+├── MediaGone 502                 a gateway no longer has a file
 ├── DataRefused 500               the database refused what it was given: deterministic, a repeat will not help
 └── WebhookError                  what a webhook may suffer; never an HTTP answer
 ├── Rejected                  not believed (signature, generation, account)
@@ -90,6 +95,19 @@ class TooLarge(ParleyError):
     status = 413
 
 
+class UnsupportedMedia(ParleyError):
+    """This file is not what it was said to be."""
+
+    code = "unsupported_media"
+    status = 415
+
+
+class UnsendableMedia(UnsupportedMedia):
+    """This gateway does not take such a file."""
+
+    status = 422
+
+
 class Conflict(ParleyError):
     """Somebody else was faster."""
 
@@ -107,6 +125,18 @@ class WindowClosed(Conflict):
     """The customer has not written within the gateway's window; only a template may be sent."""
 
     code = "window_closed"
+
+
+class ProviderRejected(Conflict):
+    """The gateway refused."""
+
+    code = "provider_rejected"
+
+
+class AccountLost(ProviderRejected):
+    """The number is disconnected from its gateway."""
+
+    status = 502
 
 
 class RateLimited(ParleyError):
@@ -137,6 +167,13 @@ class DataRefused(ParleyError):
     def __init__(self, detail: str | None = None, *, constraint: str | None = None) -> None:
         super().__init__(detail)
         self.constraint = constraint
+
+
+class MediaGone(ParleyError):
+    """The gateway no longer has the file."""
+
+    code = "media_gone"
+    status = 502
 
 
 class WebhookError(ParleyError):

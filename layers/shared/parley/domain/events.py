@@ -52,10 +52,9 @@ def message_status(
     correlation_id: UUID | None,
 ) -> NewEvent:
     """A message's status changed. The tenant's inbox hears of it only where the message is the conversation's last."""
-    thread = conversation_topic(conversation_id)
     return NewEvent(
         "message.status",
-        (TENANT_TOPIC, thread) if is_last else (thread,),
+        _thread(conversation_id, is_last=is_last),
         conversation_id,
         message_id,
         delta={"status": status, "error": error, "version": version, "occurredAt": occurred_at},
@@ -69,6 +68,55 @@ def conversation_new(conversation_id: UUID, correlation_id: UUID | None) -> NewE
     return NewEvent("conversation.new", topics, conversation_id, correlation_id=correlation_id)
 
 
+def conversation_updated(conversation_id: UUID, correlation_id: UUID | None) -> NewEvent:
+    """A conversation changed otherwise than by a new message."""
+    topics = (TENANT_TOPIC, conversation_topic(conversation_id))
+    return NewEvent("conversation.updated", topics, conversation_id, correlation_id=correlation_id)
+
+
 def contact_updated(contact_id: UUID, correlation_id: UUID | None) -> NewEvent:
     """A contact's name or another of its facts changed."""
     return NewEvent("contact.updated", (TENANT_TOPIC,), contact_id=contact_id, correlation_id=correlation_id)
+
+
+def message_updated(conversation_id: UUID, message_id: UUID, *, is_last: bool, correlation_id: UUID | None) -> NewEvent:
+    """A message's content changed; the tenant's inbox hears of it where it is the conversation's last."""
+    topics = _thread(conversation_id, is_last=is_last)
+    return NewEvent("message.updated", topics, conversation_id, message_id, correlation_id=correlation_id)
+
+
+def message_deleted(
+    conversation_id: UUID,
+    message_id: UUID,
+    *,
+    deleted_at: str | None,
+    replaced_by: UUID | None = None,
+    is_last: bool,
+    correlation_id: UUID | None,
+) -> NewEvent:
+    """A message was taken back, or `replaced_by` is the same message."""
+    delta: dict[str, Any] = {"deletedAt": deleted_at}
+    if replaced_by is not None:
+        delta["replacedBy"] = str(replaced_by)
+    topics = _thread(conversation_id, is_last=is_last)
+    return NewEvent("message.deleted", topics, conversation_id, message_id, delta=delta, correlation_id=correlation_id)
+
+
+def message_reaction(
+    conversation_id: UUID, message_id: UUID, *, is_last: bool, correlation_id: UUID | None
+) -> NewEvent:
+    """The reactions to a message changed."""
+    topics = _thread(conversation_id, is_last=is_last)
+    return NewEvent("message.reaction", topics, conversation_id, message_id, correlation_id=correlation_id)
+
+
+def integration_updated(integration: Mapping[str, Any], correlation_id: UUID | None) -> NewEvent:
+    """An account's state changed, or its gateway told something of it; the delta is the account, which no customer
+    wrote.
+    """
+    return NewEvent("integration.updated", (TENANT_TOPIC,), delta=integration, correlation_id=correlation_id)
+
+
+def _thread(conversation_id: UUID, *, is_last: bool) -> tuple[str, ...]:
+    thread = conversation_topic(conversation_id)
+    return (TENANT_TOPIC, thread) if is_last else (thread,)

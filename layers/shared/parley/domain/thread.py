@@ -14,13 +14,15 @@ from .identity import Address
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A customer's message that was really stored, as the summary needs it."""
+    """A message that was really stored, as the summary needs it. `reply_address`: where an answer to it goes; None for
+    one that was typed on the company's own phone.
+    """
 
     message_id: UUID
     number: int
     occurred_at: datetime
     key: str
-    reply_address: Address
+    reply_address: Address | None
 
     @property
     def position(self) -> tuple[datetime, str]:
@@ -47,7 +49,9 @@ class Summary:
     window_expires_at: datetime | None
 
     def absorb(self, arrived: Iterable[Arrived], window: timedelta | None) -> Summary:
-        """The summary with these incoming messages: counted, newest on top, reopened, the sending window moved on."""
+        """The summary with these messages: newest on top, reopened; a customer's counts as unread and moves the sending
+        window on, one of the company's own phone means that what came before it was read.
+        """
         summary = self
         for message in arrived:
             summary = summary._with(message, window)
@@ -56,9 +60,8 @@ class Summary:
     def _with(self, message: Arrived, window: timedelta | None) -> Summary:
         summary = replace(
             self,
-            status="open" if self.status in ("resolved", "snoozed") else self.status,
+            status="open" if self.status in {"resolved", "snoozed"} else self.status,
             last_number=max(self.last_number, message.number),
-            unread_count=self.unread_count + _after(message, self.read_at, self.read_key),
         )
         if _after(message, self.last_message_at, self.last_message_key):
             summary = replace(
@@ -67,11 +70,25 @@ class Summary:
                 last_message_at=message.occurred_at,
                 last_message_key=message.key,
             )
+        if message.reply_address is None:
+            return summary.read_up_to(message)
+        return summary.heard(message, message.reply_address, window)
+
+    def read_up_to(self, message: Arrived) -> Summary:
+        """What came before it was read; the store counts the rest anew."""
+        if not _after(message, self.read_at, self.read_key):
+            return self
+        return replace(self, read_at=message.occurred_at, read_key=message.key)
+
+    def heard(self, message: Arrived, address: Address, window: timedelta | None) -> Summary:
+        """A customer wrote: unread, the address to answer to, and the window."""
+        unread = self.unread_count + _after(message, self.read_at, self.read_key)
+        summary = replace(self, unread_count=unread)
         if _after(message, self.reply_at, self.reply_key):
             summary = replace(
                 summary,
-                reply_kind=message.reply_address.kind,
-                reply_address=message.reply_address.value,
+                reply_kind=address.kind,
+                reply_address=address.value,
                 reply_at=message.occurred_at,
                 reply_key=message.key,
             )

@@ -14,11 +14,12 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
 from parley.domain.errors import InvalidRequest
-from parley.services.outbox import Outbox, SendRequest
+from parley.services.outbox import Outbox, SendResult
 
 from .api import Api, answer
 from .problems import known_error, problem_headers
-from .schemas import SendBody, ShortSendBody, is_client_key
+from .schemas import is_client_key
+from .schemas_sending import SendBody, ShortSendBody
 
 SHORT_FORM_WAITS_SECONDS: Final = 10
 FAILED_STATUS: Final = {"invalid_request": 400, "window_closed": 409, "gateway_unreachable": 503}
@@ -34,30 +35,21 @@ def add_sending_routes(api: Api, outbox: Callable[[], Outbox]) -> None:
     @api.route("POST", "/v1/conversations/{id}/messages", scope="messages:write")
     def send(conversation_id: Annotated[UUID, Path(alias="id")], body: Annotated[SendBody, Body()]) -> Response[Any]:
         api.call.facts["conversation_id"] = str(conversation_id)
-        request = SendRequest(
-            kind=body.type,
-            text=body.text,
-            reply_to=body.reply_to,
-            metadata=body.metadata or {},
-            expected_number=body.expected_number,
-        )
         key = _idempotency_key(api.call.headers)
-        taken = outbox().send(api.caller, conversation_id, request, key, api.call.correlation_id)
-        view, status, headers = taken.view, 202, {"location": f"/v1/messages/{taken.view['id']}"}
-        if taken.replayed:
-            headers["idempotency-replayed"] = "true"
-        if seconds := preferred_wait(api.call.headers.get("prefer", "")):
-            headers["preference-applied"] = f"wait={seconds}"
-            view = outbox().wait(api.caller, UUID(view["id"]), seconds)
-            status = 201 if view["status"] in _ON_ITS_WAY or view["status"] == "failed" else 202
-        api.call.facts |= {"message_id": view["id"], "replayed": taken.replayed}
-        return answer({"data": view}, status, headers)
+        taken = outbox().send(api.caller, conversation_id, body.request(), key, api.call.correlation_id)
+        return _answer_taken(api, outbox(), taken)
+
+    @api.route("POST", "/v1/messages/{id}/resend", scope="messages:write")
+    def resend(message_id: Annotated[UUID, Path(alias="id")]) -> Response[Any]:
+        key = _idempotency_key(api.call.headers)
+        taken = outbox().resend(api.caller, message_id, key, api.call.correlation_id)
+        return _answer_taken(api, outbox(), taken)
 
     @api.route("POST", "/send-message", scope="messages:write", shape=short_problem)
     def send_short(body: Annotated[ShortSendBody, Body()]) -> Response[Any]:
         api.call.facts["conversation_id"] = str(body.conversation_id)
-        request = SendRequest(kind=body.message_type, text=body.message)
-        taken = outbox().send(api.caller, body.conversation_id, request, body.client_key, api.call.correlation_id)
+        correlation_id = api.call.correlation_id
+        taken = outbox().send(api.caller, body.conversation_id, body.request(), body.client_key, correlation_id)
         view = outbox().wait(api.caller, UUID(taken.view["id"]), SHORT_FORM_WAITS_SECONDS)
         api.call.facts |= {"message_id": view["id"], "replayed": taken.replayed}
         if view["status"] == "failed":
@@ -70,6 +62,19 @@ def add_sending_routes(api: Api, outbox: Callable[[], Outbox]) -> None:
                 "status": view["status"],
             }
         )
+
+
+def _answer_taken(api: Api, outbox: Outbox, taken: SendResult) -> Response[Any]:
+    """202 with the message as it was taken, or 201 with its outcome where the caller would wait for it."""
+    view, status, headers = taken.view, 202, {"location": f"/v1/messages/{taken.view['id']}"}
+    if taken.replayed:
+        headers["idempotency-replayed"] = "true"
+    if seconds := preferred_wait(api.call.headers.get("prefer", "")):
+        headers["preference-applied"] = f"wait={seconds}"
+        view = outbox.wait(api.caller, UUID(view["id"]), seconds)
+        status = 201 if view["status"] in _ON_ITS_WAY or view["status"] == "failed" else 202
+    api.call.facts |= {"message_id": view["id"], "replayed": taken.replayed}
+    return answer({"data": view}, status, headers)
 
 
 def preferred_wait(prefer: str) -> int | None:

@@ -6,21 +6,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-
-from parley.domain.errors import UnsupportedCapability
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 LONGEST_TEXT: Final = 4096
 LARGEST_METADATA: Final = 2048
 LARGEST_NUMBER: Final = 2**63 - 1
-NOT_SENT_YET: Final = frozenset(
-    {
-        "image", "audio", "video", "document", "sticker", "location", "contacts", "template", "interactive", "note"
-    }
-)  # fmt: skip
 
 
 def _plain_number(value: object) -> object:
@@ -54,42 +47,7 @@ Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 LooseId = Annotated[UUID, Field(strict=False)]
 
 
-def _known_kind(value: object, name: str) -> object:
-    kind = value.get(name) if isinstance(value, dict) else None
-    if isinstance(kind, str) and kind in NOT_SENT_YET:
-        problem = {"path": name, "message": f"{kind} cannot be sent"}
-        raise UnsupportedCapability(f"Messages of type {kind} cannot be sent.", errors=[problem])
-    return value
+class BodyModel(BaseModel):
+    """A JSON object of a request."""
 
-
-class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_by_alias=True)
-
-
-class SendBody(_Body):
-    """A message to send. `expectedNumber`: the conversation's `lastNumber` as the sender has seen it."""
-
-    type: Literal["text"]
-    text: Text
-    reply_to: LooseId | None = Field(None, alias="replyTo")
-    expected_number: int | None = Field(None, alias="expectedNumber", ge=0, le=LARGEST_NUMBER)
-    metadata: Metadata | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_other_kinds(cls, value: object) -> object:
-        return _known_kind(value, "type")
-
-
-class ShortSendBody(_Body):
-    """A message to send, in the short form. `clientKey`: the same key is the same message."""
-
-    conversation_id: LooseId = Field(alias="conversationId")
-    message: Text
-    message_type: Literal["text"] = Field("text", alias="messageType")
-    client_key: ClientKey | None = Field(None, alias="clientKey")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_other_kinds(cls, value: object) -> object:
-        return _known_kind(value, "messageType")

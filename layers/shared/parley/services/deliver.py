@@ -6,78 +6,64 @@ never sent again. The hint that calls this may be lost, late or repeated.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TypeAlias
 from uuid import UUID
 
 from parley.cloud.ports import NotSealedHere, Queue, Sealer
-from parley.domain import events
-from parley.domain.errors import DataRefused
+from parley.domain.errors import DataRefused, NotFound, ParleyError
 from parley.domain.identity import Address
-from parley.domain.outgoing import Accepted, Draft, NotSent, Outcome, Refused, Uncertain
+from parley.domain.outgoing import Draft, NotSent, Outcome, Refused, Target, Upload
 from parley.providers.base import Account, Provider
+from parley.store import attachments
 from parley.store import sending as store
 from parley.store.database import Database, Row, Transaction
-from parley.store.event_log import append_events
 from parley.store.ids import new_id
-from parley.store.receiving import lock_provider_ids
-from parley.store.views import timestamp
 
-from .project import project
+from .hints import hint
+from .lost_accounts import CHECK_EVERY, Recovery
+from .outcomes import Claim, lapse, record, tell_status, tell_waiting
+from .pace import Pace, pacing_of
+from .sendable import MEDIA_KINDS
 
-LONGEST_HINT = timedelta(minutes=15)
-MOST_ATTEMPTS = 12
-
-
-def hint(
-    queue: Queue,
-    tenant_id: UUID,
-    conversation_id: UUID,
-    integration_id: UUID,
-    *,
-    delay: timedelta = timedelta(0),
-    correlation_id: UUID | None = None,
-) -> None:
-    """Say that a conversation has something to send, now or after a delay (15 minutes at most, then look again)."""
-    body = {
-        "v": 1,
-        "tenantId": str(tenant_id),
-        "conversationId": str(conversation_id),
-        "correlationId": str(correlation_id) if correlation_id else None,
-    }
-    seconds = math.ceil(min(delay, LONGEST_HINT).total_seconds())
-    queue.send(json.dumps(body), str(integration_id), seconds)
+OpenUpload: TypeAlias = Callable[[Row], Upload]
+"""Makes a stored file (a row of store/attachments.py) ready to send. Raises NotFound (gone), Unavailable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A message taken for sending."""
-
-    attempt_id: UUID
-    message: Row
-
-    @property
-    def message_id(self) -> UUID:
-        """Ours."""
-        id_: UUID = self.message["id"]
-        return id_
+def no_files(row: Row) -> Upload:
+    """Open no file: for a deployment without a place for them. Raises NotFound."""
+    raise NotFound(f"The file {row['id']} cannot be opened here.")
 
 
 @dataclass(frozen=True, slots=True)
 class NotDue:
-    """The oldest queued message must wait; nothing overtakes it."""
+    """The oldest queued message must wait; nothing overtakes it. `hinted`: somebody was told to come then. `changed`:
+    listeners should hear of it.
+    """
 
     integration_id: UUID
     delay: timedelta
     correlation_id: UUID | None
+    hinted: bool = False
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The account is lost; everything waits for it."""
+
+    integration_id: UUID
+
+
+Taken: TypeAlias = Claim | NotDue | Held | None
 
 
 class Deliverer:
-    """Delivers; `lease` must outlast the adapter's slowest call, `backoff` is the first pause before a retry."""
+    """Delivers; `lease` must outlast the adapter's slowest call, `backoff` is the first pause before a retry, `speed`
+    divides the waits that gateways' paces ask for.
+    """
 
     def __init__(
         self,
@@ -89,6 +75,8 @@ class Deliverer:
         *,
         lease: timedelta,
         backoff: timedelta,
+        open_upload: OpenUpload = no_files,
+        speed: float = 1.0,
     ) -> None:
         self._database = database
         self._providers = providers
@@ -97,6 +85,9 @@ class Deliverer:
         self._wake = wake
         self._lease = lease
         self._backoff = backoff
+        self._open_upload = open_upload
+        self._pace = Pace(speed)
+        self._recovery = Recovery(database, providers, sealer, queue, every=CHECK_EVERY / speed)
 
     def deliver(self, tenant_id: UUID, conversation_id: UUID, *, may_go_on: Callable[[], bool]) -> int:
         """Send what is due, in order, while `may_go_on`; answer how many attempts were made.
@@ -106,27 +97,39 @@ class Deliverer:
         attempts = 0
         while True:
             claimed = self._claim(tenant_id, conversation_id)
-            if claimed is None:
-                return attempts
+            if isinstance(claimed, Held) and self._recovery.is_back(tenant_id, claimed.integration_id):
+                self._wake(tenant_id)
+                continue
             if isinstance(claimed, NotDue):
-                hint(
-                    self._queue,
-                    tenant_id,
-                    conversation_id,
-                    claimed.integration_id,
-                    delay=claimed.delay,
-                    correlation_id=claimed.correlation_id,
-                )
+                self._come_again(tenant_id, conversation_id, claimed)
+            if not isinstance(claimed, Claim):
                 return attempts
             outcome = self._send(tenant_id, claimed)
             attempts += 1
-            self._database.run(tenant_id, lambda tx, c=claimed, o=outcome: self._record(tx, c, o))  # type: ignore[misc]
+            self._record(tenant_id, claimed, outcome)
             self._wake(tenant_id)
+            if isinstance(outcome, Refused) and outcome.account_lost:
+                return attempts
             if not may_go_on():
                 hint(self._queue, tenant_id, conversation_id, claimed.message["integration_id"])
                 return attempts
 
-    def _claim(self, tenant_id: UUID, conversation_id: UUID) -> Claim | NotDue | None:
+    def _come_again(self, tenant_id: UUID, conversation_id: UUID, later: NotDue) -> None:
+        """Hint for the time the head is due, unless somebody did; a clock may be a little ahead of the database's."""
+        if later.changed:
+            self._wake(tenant_id)
+        if later.hinted and later.delay > _CLOCKS_DIFFER:
+            return
+        hint(
+            self._queue,
+            tenant_id,
+            conversation_id,
+            later.integration_id,
+            delay=later.delay,
+            correlation_id=later.correlation_id,
+        )
+
+    def _claim(self, tenant_id: UUID, conversation_id: UUID) -> Taken:
         """Commit a claim on the conversation's head; None where there is nothing to do or another one is at it."""
         try:
             claimed, lapsed = self._database.run(tenant_id, lambda tx: self._claim_in(tx, conversation_id))
@@ -138,27 +141,38 @@ class Deliverer:
             self._wake(tenant_id)
         return claimed
 
-    def _claim_in(self, tx: Transaction, conversation_id: UUID) -> tuple[Claim | NotDue | None, bool]:
+    def _claim_in(self, tx: Transaction, conversation_id: UUID) -> tuple[Taken, bool]:
         lapsed = store.lapsed_claims(tx, conversation_id)
         for row in lapsed:
-            self._lapse(tx, row)
+            lapse(tx, row)
         head = store.lock_head(tx, conversation_id)
         if head is None or head["busy"]:
             return None, bool(lapsed)
-        if head["due_in"] > 0:
-            wait = timedelta(seconds=head["due_in"])
-            return NotDue(head["integration_id"], wait, head["correlation_id"]), bool(lapsed)
-        attempt_id = new_id()
-        store.claim(tx, head["id"], attempt_id, self._lease)
-        _tell(tx, store.shown(tx, head["id"]), head["correlation_id"])
-        return Claim(attempt_id, head), bool(lapsed)
+        return self._take(tx, head), bool(lapsed)
 
-    def _lapse(self, tx: Transaction, row: Row) -> None:
-        """A sender died with this claim: the message may have left, so only evidence can say what became of it."""
-        store.end_attempt(tx, row["attempt_id"], "lapsed", {})
-        settled = store.settle(tx, row["id"], row["attempt_id"], "unknown")
-        if settled is not None:
-            _tell(tx, settled, None)
+    def _take(self, tx: Transaction, head: Row) -> Taken:
+        """Claim the head, if its account works, its time has come and it is its turn."""
+        if not head["connected"]:
+            return Held(head["integration_id"])
+        if head["due_in"] > 0:
+            if not head["hinted"]:
+                store.note_hint(tx, head["id"])
+            wait = timedelta(seconds=head["due_in"])
+            return NotDue(head["integration_id"], wait, head["correlation_id"], hinted=head["hinted"])
+        capabilities = self._providers[head["provider"]].capabilities
+        pacing = pacing_of(capabilities, head["settings"])
+        if not head["has_turn"]:
+            turn = self._pace.take(tx, pacing, head["integration_id"], head["owner_id"])
+            if turn.wait > timedelta(0):
+                put_off = store.put_off(tx, head["id"], turn.wait, has_turn=turn.kept)
+                tell_waiting(tx, put_off, head["correlation_id"])
+                return NotDue(head["integration_id"], turn.wait, head["correlation_id"], changed=True)
+        attempt_id = new_id()
+        counted_for = head["integration_id"] if pacing.per_day is not None else None
+        store.claim(tx, head["id"], attempt_id, self._lease, counted_for)
+        tell_status(tx, store.shown(tx, head["id"]), head["correlation_id"])
+        files = attachments.of_message(tx, head["id"]) if head["kind"] in MEDIA_KINDS else []
+        return Claim(attempt_id, head, files[0] if files else None)
 
     def _send(self, tenant_id: UUID, claim: Claim) -> Outcome:
         message = claim.message
@@ -166,71 +180,43 @@ class Deliverer:
             credentials = self._sealer().open(message["credentials"], tenant_id, message["integration_id"], "provider")
         except NotSealedHere as error:
             return Refused("credentials", "The integration's credentials cannot be opened.", {"reason": error.detail})
-        draft = Draft(
-            reference=message["id"],
-            to=Address(message["reply_kind"], message["reply_address"]),
-            kind=message["kind"],
-            text=message["body"],
-            content=message["content"],
-            reply_to=message["reply_to"],
-        )
-        return self._providers[message["provider"]].send(draft, Account(message["account_id"], credentials))
+        upload: Upload | None = None
+        if message["kind"] in MEDIA_KINDS:
+            opened = self._opened(claim.file)
+            if not isinstance(opened, Upload):
+                return opened
+            upload = opened
+        account = Account(message["account_id"], credentials, message["settings"])
+        return self._providers[message["provider"]].send(_draft(message, upload), account)
 
-    def _record(self, tx: Transaction, claim: Claim, outcome: Outcome) -> None:
-        message_id, attempt_id = claim.message_id, claim.attempt_id
-        error: dict[str, Any] | None = None
-        delay: timedelta | None = None
-        if isinstance(outcome, Accepted):
-            self._record_accepted(tx, claim, outcome)
-            return
-        if isinstance(outcome, Refused):
-            status, ended = "failed", "refused"
-            error = {"code": outcome.code, "message": outcome.message, "provider": dict(outcome.provider)}
-            detail: Mapping[str, Any] = error
-        elif isinstance(outcome, Uncertain):
-            status, ended, detail = "unknown", "uncertain", {"reason": outcome.reason}
-        else:
-            ended, detail = "not_sent", {"reason": outcome.reason, "provider": dict(outcome.provider)}
-            if claim.message["attempts"] + 1 >= MOST_ATTEMPTS:
-                status = "failed"
-                error = {
-                    "code": "gateway_unreachable",
-                    "message": "The gateway did not take the message in many tries.",
-                    "provider": dict(outcome.provider),
-                }
-            else:
-                status, delay = "queued", self._pause(claim, outcome)
-        store.end_attempt(tx, attempt_id, ended, detail)
-        settled = store.settle(tx, message_id, attempt_id, status, error=error, delay=delay)
-        if settled is not None:
-            _tell(tx, settled, claim.message["correlation_id"])
+    def _record(self, tenant_id: UUID, claim: Claim, outcome: Outcome) -> None:
+        self._database.run(tenant_id, lambda tx: record(tx, claim, outcome, self._backoff))
 
-    def _record_accepted(self, tx: Transaction, claim: Claim, outcome: Accepted) -> None:
-        key = (claim.message["integration_id"], outcome.provider_message_id)
-        correlation_id = claim.message["correlation_id"]
-        lock_provider_ids(tx, [key])
-        store.end_attempt(tx, claim.attempt_id, "accepted", {"providerMessageId": outcome.provider_message_id})
-        store.learn_provider_id(tx, claim.message_id, claim.attempt_id, outcome.provider_message_id)
-        settled = store.settle(tx, claim.message_id, claim.attempt_id, "sent")
-        if settled is not None:
-            _tell(tx, settled, correlation_id)
-        append_events(tx, project(tx, {key: correlation_id}))
-
-    def _pause(self, claim: Claim, outcome: NotSent) -> timedelta:
-        """The gateway's hint, else twice as long each time, 15 minutes at most."""
-        doubled: timedelta = self._backoff * (2 ** min(claim.message["attempts"], 10))
-        return max(min(doubled, LONGEST_HINT), outcome.retry_after or timedelta())
+    def _opened(self, file: Row | None) -> Upload | Outcome:
+        if file is None:
+            return Refused("media_failed", "The message has no file.")
+        try:
+            return self._open_upload(file)
+        except ParleyError as error:
+            if error.retryable:
+                return NotSent(f"the file could not be opened: {error.code}")
+            return Refused("media_failed", "The attached file is no longer there.", {"code": error.code})
 
 
-def _tell(tx: Transaction, row: Row, correlation_id: UUID | None) -> None:
-    event = events.message_status(
-        row["conversation_id"],
-        row["id"],
-        status=row["status"],
-        version=row["version"],
-        occurred_at=timestamp(row["updated_at"]),
-        error=row["error"],
-        is_last=bool(row["is_last"]),
-        correlation_id=correlation_id,
+def _draft(message: Row, upload: Upload | None) -> Draft:
+    reply_to: Target | None = None
+    if message["reply_to"]:
+        author = Address(message["author_kind"], message["author_address"]) if message["author_address"] else None
+        reply_to = Target(message["reply_to"], bool(message["reply_to_ours"]), author)
+    return Draft(
+        reference=message["id"],
+        to=Address(message["reply_kind"], message["reply_address"]),
+        kind=message["kind"],
+        text=message["body"],
+        content=message["content"],
+        reply_to=reply_to,
+        media=upload,
     )
-    append_events(tx, [event])
+
+
+_CLOCKS_DIFFER = timedelta(seconds=2)

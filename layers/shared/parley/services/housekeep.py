@@ -14,16 +14,20 @@ from uuid import UUID
 from parley.cloud.ports import Bucket, Queue
 from parley.domain.errors import NotFound, ParleyError, TooLarge, Unreadable
 from parley.domain.webhook import Webhook
+from parley.store import attachments
 from parley.store import housekeeping as store
 from parley.store.database import Database
 
 from .accept import SPOOL
-from .deliver import hint
+from .fetch_media import PendingFile
+from .fetch_media import hint as hint_media
+from .hints import hint
 
 LOG = logging.getLogger("parley.housekeep")
 
 LARGEST_SPOOLED = 8 * 1024 * 1024
 _LAGGING_AFTER = timedelta(seconds=2)
+_UNUSED_AFTER = timedelta(days=1)
 _AT_MOST = 500
 
 
@@ -35,6 +39,8 @@ class Swept:
     unspooled: int
     disconnected: int
     pushed: int
+    media: int
+    unused: int
 
 
 class Housekeeper:
@@ -48,6 +54,7 @@ class Housekeeper:
         *,
         inbound: Queue,
         outbound: Queue,
+        media: Queue,
         bucket: Bucket,
         wake: Callable[[UUID], None],
         silent_for: timedelta,
@@ -56,6 +63,7 @@ class Housekeeper:
         self._database = database
         self._inbound = inbound
         self._outbound = outbound
+        self._media = media
         self._bucket = bucket
         self._wake = wake
         self._silent_for = silent_for
@@ -65,7 +73,15 @@ class Housekeeper:
         """Run every step once. Raises what kept one from running, after the others ran; the next minute tries again."""
         found: list[int] = []
         failed: list[ParleyError] = []
-        steps = (self._make_partitions, self._hint_stuck, self._empty_spool, self._drop_silent, self._push_lagging)
+        steps = (
+            self._tidy,
+            self._hint_stuck,
+            self._empty_spool,
+            self._drop_silent,
+            self._push_lagging,
+            self._hint_media,
+            self._drop_unused,
+        )
         for step in steps:
             try:
                 found.append(step())
@@ -76,9 +92,10 @@ class Housekeeper:
             raise failed[0]
         return Swept(*found[1:])
 
-    def _make_partitions(self) -> int:
+    def _tidy(self) -> int:
         with self._database.unscoped() as tx:
             store.make_partitions(tx)
+            store.forget_pacing(tx)
         return 0
 
     def _hint_stuck(self) -> int:
@@ -123,3 +140,23 @@ class Housekeeper:
         for tenant_id in lagging:
             self._wake(tenant_id)
         return len(lagging)
+
+    def _hint_media(self) -> int:
+        """Hint at files that are due and that nobody fetches."""
+        with self._database.unscoped() as tx:
+            stuck = attachments.find_stuck(tx, self._stuck_for, _AT_MOST)
+        for row in stuck:
+            hint_media(self._media, PendingFile(row["tenant_id"], row["integration_id"], row["attachment_id"]))
+        return len(stuck)
+
+    def _drop_unused(self) -> int:
+        """Forget uploads that no message took; their objects in the bucket go by the bucket's own rule."""
+        with self._database.unscoped() as tx:
+            unused = attachments.find_unused(tx, _UNUSED_AFTER, _AT_MOST)
+        by_tenant: dict[UUID, list[UUID]] = defaultdict(list)
+        for row in unused:
+            by_tenant[row["tenant_id"]].append(row["attachment_id"])
+        for tenant_id, ids in by_tenant.items():
+            with self._database.transaction(tenant_id) as tx:
+                attachments.delete_unused(tx, ids)
+        return len(unused)

@@ -10,10 +10,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from parley.domain.events import NewEvent
 from parley.domain.identity import Address, Person
 from parley.store import receiving as store
 from parley.store.database import Row, Transaction
 from parley.store.ids import new_id
+
+from .join import join
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,13 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """`contacts`: the contact of each sighting, in order. `renamed`: contacts that existed and have a new name."""
+    """`contacts`: the contact of each sighting, in order. `renamed`: contacts that existed and have a new name. `log`:
+    what to tell of contacts that became one.
+    """
 
     contacts: list[UUID]
     renamed: list[UUID]
+    log: list[NewEvent]
 
 
 _NEW: Mapping[str, Any] = {"name": None, "name_at": None}
@@ -40,8 +46,15 @@ _NEW: Mapping[str, Any] = {"name": None, "name_at": None}
 def identify(tx: Transaction, sightings: Sequence[Sighting]) -> Identified:
     """Find, create and lock the contacts of these sightings, and keep their names fresh."""
     if not sightings:
-        return Identified([], [])
-    contacts, created, locked = _resolve(tx, sightings)
+        return Identified([], [], [])
+    log, created = _join_the_same(tx, sightings), set[UUID]()
+    while True:
+        found = _resolve(tx, sightings, created)
+        joined = _join_the_same(tx, sightings) if found is None or found.divided else []
+        log += joined
+        if found is not None and not joined:
+            break
+    contacts, locked = found.contacts, found.locked
     newest: dict[UUID, tuple[datetime, str]] = {}
     for contact_id, sighting in zip(contacts, sightings, strict=True):
         if sighting.person.name:
@@ -56,36 +69,63 @@ def identify(tx: Transaction, sightings: Sequence[Sighting]) -> Identified:
             if contact_id not in created and told[1] != known["name"]:
                 renamed.append(contact_id)
     store.rename_contacts(tx, changes)
-    return Identified(contacts, renamed)
+    return Identified(contacts, renamed, log)
 
 
-def _resolve(tx: Transaction, sightings: Sequence[Sighting]) -> tuple[list[UUID], set[UUID], dict[UUID, Row]]:
-    """The contact of each sighting, which of them this transaction created, and what is known of the others, locked."""
-    created: set[UUID] = set()
-    while True:
-        found = store.find_aliases(tx, {key for s in sightings for key in _keys(s)})
-        known = {key: row["contact_id"] for key, row in found.items()}
-        contacts: list[UUID] = []
-        firsts: list[dict[str, Any]] = []
-        others: list[dict[str, Any]] = []
-        for sighting in sightings:
-            keys = _keys(sighting)
-            contact_id = next((known[key] for key in keys if key in known), None)
-            if contact_id is None:
-                contact_id = new_id()
-                known[keys[0]] = contact_id
-                firsts.append(_alias(sighting, sighting.person.addresses[0], contact_id))
-            for key, address in zip(keys, sighting.person.addresses, strict=True):
-                if key not in known:
-                    known[key] = contact_id
-                    others.append(_alias(sighting, address, contact_id))
-            contacts.append(contact_id)
-        inserted = store.insert_contacts(tx, firsts)
-        created |= inserted
-        if len(inserted) == len(firsts):
-            store.insert_aliases(tx, others)
-            return contacts, created, {row["contact_id"]: row for row in found.values()}
-        # Another worker created one of them meanwhile: look again, now that its addresses can be seen.
+def _join_the_same(tx: Transaction, sightings: Sequence[Sighting]) -> list[NewEvent]:
+    """Join contacts that one sighting shows to be one person, until no sighting names two."""
+    log: list[NewEvent] = []
+    several = [sighting for sighting in sightings if len(sighting.person.addresses) > 1]
+    while several:
+        found = store.find_aliases(tx, {key for sighting in several for key in _keys(sighting)})
+        pair = next(((s, ids) for s in several if len(ids := _found(s, found)) > 1), None)
+        if pair is None:
+            break
+        sighting, (one, other, *_) = pair
+        log += join(tx, one, other, _evidence(sighting))
+    return log
+
+
+def _found(sighting: Sighting, found: Mapping[store.AliasKey, Row]) -> list[UUID]:
+    return sorted({found[key]["contact_id"] for key in _keys(sighting) if key in found})
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """The contact of each sighting, what is known of those that existed, locked, and whether a sighting names two."""
+
+    contacts: list[UUID]
+    locked: dict[UUID, Row]
+    divided: bool
+
+
+def _resolve(tx: Transaction, sightings: Sequence[Sighting], created: set[UUID]) -> _Resolved | None:
+    """Find or create each sighting's contact; add those created to `created`. None: another worker was faster with an
+    address, which can be seen now.
+    """
+    found = store.find_aliases(tx, {key for s in sightings for key in _keys(s)})
+    known = {key: row["contact_id"] for key, row in found.items()}
+    contacts: list[UUID] = []
+    firsts: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    for sighting in sightings:
+        keys = _keys(sighting)
+        contact_id = next((known[key] for key in keys if key in known), None)
+        if contact_id is None:
+            contact_id = new_id()
+            known[keys[0]] = contact_id
+            firsts.append(_alias(sighting, sighting.person.addresses[0], contact_id))
+        for key, address in zip(keys, sighting.person.addresses, strict=True):
+            if key not in known:
+                known[key] = contact_id
+                others.append(_alias(sighting, address, contact_id))
+        contacts.append(contact_id)
+    inserted = store.insert_contacts(tx, firsts)
+    created |= inserted
+    if len(inserted) < len(firsts) or store.insert_aliases(tx, others) < len(others):
+        return None
+    divided = any(len({known[key] for key in _keys(sighting)}) > 1 for sighting in sightings)
+    return _Resolved(contacts, {row["contact_id"]: row for row in found.values()}, divided)
 
 
 def _keys(sighting: Sighting) -> list[store.AliasKey]:
@@ -101,5 +141,9 @@ def _alias(sighting: Sighting, address: Address, contact_id: UUID) -> dict[str, 
         "value": address.key,
         "address": address.value,
         "contact_id": contact_id,
-        "evidence": {"correlationId": sighting.correlation_id, "integrationId": sighting.integration_id},
+        "evidence": _evidence(sighting),
     }
+
+
+def _evidence(sighting: Sighting) -> dict[str, Any]:
+    return {"correlationId": str(sighting.correlation_id), "integrationId": str(sighting.integration_id)}

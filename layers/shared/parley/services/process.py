@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
 from uuid import UUID
 
 from parley.cloud.ports import Bucket, NotSealedHere, Sealer
 from parley.domain.errors import DataRefused, NotFound, ParleyError, Rejected, TooLarge, Unreadable
-from parley.domain.incoming import Fact, Ignored, MessageReceived, Receipt
+from parley.domain.incoming import Fact, Ignored, MessageReceived, TypingSeen
+from parley.domain.media import object_key
 from parley.domain.webhook import Webhook
 from parley.providers.base import Account, Provider
 from parley.store.database import Database, Transaction
@@ -23,12 +23,12 @@ from parley.store.integrations import Integration, find_integrations, integratio
 from parley.store.ledger import Entry, LedgerState, record, record_stray
 
 from .accept import LARGEST_BODY
-from .receive import Arrival, Policy, Touched, receive
+from .arrivals import Arrival, Policy, Storable
+from .fetch_media import PendingFile
+from .receive import Received, Touched, receive
 
 _PARSER_BUGS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a parser raises for a body it was not written for: the same bytes will raise it again."""
-
-Said = TypeVar("Said", MessageReceived, Receipt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Examined:
 
     webhook: Webhook
     integration: Integration
+    stored_body: bytes | None
     facts: Sequence[Fact] = ()
     state: LedgerState | None = None
     reason: str | None = None
@@ -45,12 +46,15 @@ class Examined:
 @dataclass(slots=True)
 class Processed:
     """`failed`: the indexes to be tried again, with what was in the way. `changed`: tenants whose listeners should
-    hear. `parked`: how many were set aside.
+    hear. `parked`: how many were set aside. `files`: what is still to be fetched. `resumed`: accounts
+    (tenant, integration) whose gateway says they are connected.
     """
 
     failed: dict[int, ParleyError] = field(default_factory=dict)
     changed: set[UUID] = field(default_factory=set)
     parked: int = 0
+    files: list[PendingFile] = field(default_factory=list)
+    resumed: set[tuple[UUID, UUID]] = field(default_factory=set)
 
 
 class Processor:
@@ -93,26 +97,49 @@ class Processor:
 
     def _examine(self, webhook: Webhook, integration: Integration) -> Examined:
         """Believe and understand one webhook. Raises only what may pass (the bucket or a secret out of reach)."""
+        kept: bytes | None = None
+        facts: Sequence[Fact] = ()
+        state: LedgerState | None = None
+        reason: str | None = None
         try:
             webhook = self._with_body(webhook)
-            body = webhook.body or b""
             provider = self._providers[integration.provider]
-            if webhook.provider != integration.provider:
-                raise Rejected(f"wrong_provider: this integration is on {integration.provider}")
-            if webhook.generation < integration.token_generation:
-                raise Rejected("old_url: the webhook's URL was replaced")
-            credentials = self._sealer().open(
-                integration.credentials, integration.tenant_id, integration.id, "provider"
-            )
-            provider.verify(body, webhook.headers, Account(integration.account_id, credentials))
-            facts = provider.normalise(body, webhook.headers)
+            kept = self._redacted(webhook, provider)
+            self._believe(webhook, integration, provider)
+            facts = provider.normalise(webhook.body or b"", webhook.headers)
+            self._keep_files(integration.tenant_id, facts)
         except Rejected as error:
-            return Examined(webhook, integration, state="rejected", reason=error.detail)
+            state, reason = "rejected", error.detail
         except (Unreadable, NotFound, TooLarge, NotSealedHere) as error:
-            return Examined(webhook, integration, state="parked", reason=error.detail)
+            state, reason = "parked", error.detail
         except _PARSER_BUGS as error:
-            return Examined(webhook, integration, state="parked", reason=f"{type(error).__name__} while reading it")
-        return Examined(webhook, integration, facts)
+            state, reason = "parked", f"{type(error).__name__} while reading it"
+        return Examined(webhook, integration, kept, facts if state is None else (), state, reason)
+
+    def _believe(self, webhook: Webhook, integration: Integration, provider: Provider) -> None:
+        if webhook.provider != integration.provider:
+            raise Rejected(f"wrong_provider: this integration is on {integration.provider}")
+        if webhook.generation < integration.token_generation:
+            raise Rejected("old_url: the webhook's URL was replaced")
+        credentials = self._sealer().open(integration.credentials, integration.tenant_id, integration.id, "provider")
+        account = Account(integration.account_id, credentials, integration.settings)
+        provider.verify(webhook.body or b"", webhook.headers, account)
+
+    def _redacted(self, webhook: Webhook, provider: Provider) -> bytes | None:
+        """The body as it may be kept; the object behind a pointer is rewritten so."""
+        kept = provider.redact(webhook.body or b"", webhook.headers)
+        if webhook.pointer is None:
+            return kept
+        if kept != webhook.body:
+            self._bucket.put(webhook.pointer, kept)
+        return None
+
+    def _keep_files(self, tenant_id: UUID, facts: Sequence[Fact]) -> None:
+        """Put files that came within the webhook into the bucket, under the names their rows will have."""
+        for fact in facts:
+            for media in fact.media if isinstance(fact, MessageReceived) else ():
+                if media.inline is not None:
+                    self._bucket.put(object_key(tenant_id, media.inline), media.inline)
 
     def _with_body(self, webhook: Webhook) -> Webhook:
         if webhook.pointer is None:
@@ -122,11 +149,17 @@ class Processor:
     def _store(self, tenant_id: UUID, group: Mapping[int, Examined], done: Processed) -> None:
         """Store one tenant's webhooks together; if that fails for their content, each alone."""
         try:
-            if self._database.run(tenant_id, lambda tx: self._receive(tx, group)):
+            received = self._database.run(tenant_id, lambda tx: self._receive(tx, group))
+            if received.changed:
                 done.changed.add(tenant_id)
+            done.resumed |= {(tenant_id, integration_id) for integration_id in received.resumed}
+            done.files += [PendingFile(tenant_id, *ids) for ids in received.pending]
             done.parked += sum(examined.state == "parked" for examined in group.values())
         except DataRefused as error:
-            if len(group) > 1:
+            if error.constraint == "messages_one_sending":
+                # Two conversations that become one are both sending: a moment later they are not.
+                done.failed.update(dict.fromkeys(group, error))
+            elif len(group) > 1:
                 for index, examined in group.items():
                     self._store(tenant_id, {index: examined}, done)
             else:
@@ -136,39 +169,38 @@ class Processor:
 
     def _park(self, tenant_id: UUID, group: Mapping[int, Examined], error: DataRefused, done: Processed) -> None:
         reason = f"{error.detail} ({error.constraint})" if error.constraint else error.detail
-        entries = [Entry(examined.webhook, "parked", reason) for examined in group.values()]
+        entries = [Entry(examined.webhook, examined.stored_body, "parked", reason) for examined in group.values()]
         try:
             self._database.run(tenant_id, lambda tx: record(tx, entries))
             done.parked += len(entries)
         except ParleyError as failure:
             done.failed.update(dict.fromkeys(group, failure))
 
-    def _receive(self, tx: Transaction, group: Mapping[int, Examined]) -> bool:
-        messages: list[Arrival[MessageReceived]] = []
-        receipts: list[Arrival[Receipt]] = []
+    def _receive(self, tx: Transaction, group: Mapping[int, Examined]) -> Received:
+        arrivals: list[Arrival[Storable]] = []
         policies: dict[UUID, Policy] = {}
         unknown: set[int] = set()
         for index, examined in group.items():
             for fact in examined.facts:
-                if isinstance(fact, Ignored):
+                if isinstance(fact, Ignored | TypingSeen):
                     continue
                 integration = self._owner(tx, examined.integration, fact.account)
                 if integration is None:
                     unknown.add(index)
                     continue
                 policies[integration.id] = self._policy(integration)
-                if isinstance(fact, MessageReceived):
-                    messages.append(_arrival(index, integration, examined.webhook, fact))
-                else:
-                    receipts.append(_arrival(index, integration, examined.webhook, fact))
-        touched, changed = receive(tx, messages, receipts, policies)
-        taken = {arrival.webhook for arrival in messages} | {arrival.webhook for arrival in receipts}
-        record(tx, [_entry(e, touched.get(i), i in taken, i in unknown) for i, e in group.items()])
-        return changed
+                webhook = examined.webhook
+                arrivals.append(Arrival(index, integration.id, webhook.received_at, webhook.correlation_id, fact))
+        received = receive(tx, arrivals, policies)
+        taken = {arrival.webhook for arrival in arrivals}
+        record(tx, [_entry(e, received.touched.get(i), i in taken, i in unknown) for i, e in group.items()])
+        return received
 
     def _owner(self, tx: Transaction, integration: Integration, account: str) -> Integration | None:
-        """The integration a fact belongs to: the URL's own, or another of the same tenant on the same gateway."""
-        if account == integration.account_id:
+        """The integration a fact belongs to: the URL's own (also where a body names none), or another of the same
+        tenant on the same gateway.
+        """
+        if account in {"", integration.account_id}:
             return integration
         return integration_by_account(tx, integration.provider, account)
 
@@ -177,23 +209,20 @@ class Processor:
         return Policy(window, reopen=integration.settings.get("whenResolved", "reopen") == "reopen")
 
 
-def _arrival(index: int, integration: Integration, webhook: Webhook, fact: Said) -> Arrival[Said]:
-    return Arrival(index, integration.id, webhook.received_at, webhook.correlation_id, fact)
-
-
 def _entry(examined: Examined, touched: Touched | None, taken: bool, unknown: bool) -> Entry:
     if examined.state is not None:
-        return Entry(examined.webhook, examined.state, examined.reason)
+        return Entry(examined.webhook, examined.stored_body, examined.state, examined.reason)
     if taken:
         ids = touched or Touched(set(), set())
         return Entry(
             examined.webhook,
+            examined.stored_body,
             "processed",
             "unknown_account: for a part of it" if unknown else None,
             tuple(sorted(ids.message_ids)),
             tuple(sorted(ids.contact_ids)),
         )
     if unknown:
-        return Entry(examined.webhook, "rejected", "unknown_account")
-    reasons = sorted({fact.reason for fact in examined.facts if isinstance(fact, Ignored)})
-    return Entry(examined.webhook, "ignored", "; ".join(reasons) or "it says nothing")
+        return Entry(examined.webhook, examined.stored_body, "rejected", "unknown_account")
+    reasons = sorted({fact.reason if isinstance(fact, Ignored) else "typing" for fact in examined.facts})
+    return Entry(examined.webhook, examined.stored_body, "ignored", "; ".join(reasons) or "it says nothing")

@@ -9,26 +9,30 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from parley.domain import events
 from parley.domain.errors import (
+    Conflict,
     DataRefused,
     IdempotencyMismatch,
     InvalidRequest,
     NotFound,
     StaleConversation,
-    UnsupportedCapability,
     WindowClosed,
 )
 from parley.domain.principal import Principal
-from parley.providers.base import Provider
+from parley.providers.base import Pacing, Provider
 from parley.store import sending as store
 from parley.store.database import Database, Row, Transaction
 from parley.store.event_log import append_events
 from parley.store.ids import new_id
 from parley.store.views import View, load_messages
+
+from .pace import Pace, pacing_of
+from .sendable import check_file, check_kind, find_file, keep_file
 
 _LOOK_AGAIN_SECONDS = 0.1
 _FINAL = frozenset({"sent", "delivered", "read", "played", "failed", "unknown"})
@@ -36,8 +40,10 @@ _FINAL = frozenset({"sent", "delivered", "read", "played", "failed", "unknown"})
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """What a caller asks to send. `reply_to`: one of our message ids; `expected_number`: the conversation's
-    `lastNumber` as the caller has seen it.
+    """What a caller asks to send. `content` by kind as domain/outgoing.py says; a caption is `text`; `media_id`: an
+    uploaded file, fetched from `media_url` where that is given; `reply_to`: one of our message ids; `expected_number`:
+    the conversation's `lastNumber` as the caller has seen it; `resend_of`: the failed message this one takes the place
+    of, with its files.
     """
 
     kind: str
@@ -46,15 +52,20 @@ class SendRequest:
     reply_to: UUID | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     expected_number: int | None = None
+    media_id: UUID | None = None
+    media_url: str | None = None
+    voice: bool = False
+    resend_of: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The message as the API shows it; `replayed` where the key had made it before."""
+    """The message as the API shows it; `replayed` where the key had made it before; `wait`: until its turn comes."""
 
     view: View
     replayed: bool
     integration_id: UUID
+    wait: timedelta = timedelta(0)
 
 
 def send_message(
@@ -65,19 +76,52 @@ def send_message(
     request: SendRequest,
     idempotency_key: str | None,
     correlation_id: UUID,
+    *,
+    pace: Pace | None = None,
 ) -> SendResult:
     """Queue a message; who calls sends the hint and wakes the pusher once this returns.
 
-    Raises NotFound, InvalidRequest, UnsupportedCapability, IdempotencyMismatch, StaleConversation, WindowClosed.
+    Raises NotFound, InvalidRequest, UnsupportedCapability, UnsendableMedia, IdempotencyMismatch, Conflict (the file is
+    another message's), StaleConversation, WindowClosed.
     """
-    sending = _Sending(providers, principal, conversation_id, request, idempotency_key, correlation_id)
-    try:
-        return database.run(principal.tenant_id, sending.run)
-    except DataRefused as error:
-        if error.constraint != "messages_client_key":
-            raise
-        # The same key was written into another conversation meanwhile; it can be seen now.
-        return database.run(principal.tenant_id, sending.run)
+    sending = _Sending(providers, principal, conversation_id, request, idempotency_key, correlation_id, pace or Pace())
+    return _run(database, sending)
+
+
+def resend_message(
+    database: Database,
+    providers: Mapping[str, Provider],
+    principal: Principal,
+    message_id: UUID,
+    idempotency_key: str | None,
+    correlation_id: UUID,
+    *,
+    pace: Pace | None = None,
+) -> SendResult:
+    """Queue a new message in the place of one that failed, which stays as it is.
+
+    Raises what `send_message` raises, and Conflict where the message did not fail or was sent again already.
+    """
+    with database.transaction(principal.tenant_id) as tx:
+        failed = store.failed_message(tx, message_id)
+    if failed is None:
+        raise NotFound
+    request = SendRequest(
+        kind=failed["kind"],
+        text=failed["body"],
+        content=failed["content"],
+        reply_to=failed["reply_to"],
+        metadata=failed["metadata"],
+        resend_of=message_id,
+    )
+    place = (failed["conversation_id"], request, idempotency_key, correlation_id, pace or Pace())
+    return _run(database, _Sending(providers, principal, *place))
+
+
+def is_key_used(database: Database, principal: Principal, idempotency_key: str) -> bool:
+    """Whether this caller's key made a message already."""
+    with database.transaction(principal.tenant_id) as tx:
+        return store.find_by_client_key(tx, principal.key, idempotency_key) is not None
 
 
 def wait_for_outcome(database: Database, principal: Principal, message_id: UUID, seconds: float) -> View:
@@ -91,6 +135,16 @@ def wait_for_outcome(database: Database, principal: Principal, message_id: UUID,
         time.sleep(_LOOK_AGAIN_SECONDS)
 
 
+def _run(database: Database, sending: _Sending) -> SendResult:
+    try:
+        return database.run(sending.principal.tenant_id, sending.run)
+    except DataRefused as error:
+        if error.constraint != "messages_client_key":
+            raise
+        # The same key was written into another conversation meanwhile; it can be seen now.
+        return database.run(sending.principal.tenant_id, sending.run)
+
+
 @dataclass(frozen=True, slots=True)
 class _Sending:
     providers: Mapping[str, Provider]
@@ -99,6 +153,7 @@ class _Sending:
     request: SendRequest
     key: str | None
     correlation_id: UUID
+    pace: Pace
 
     def run(self, tx: Transaction) -> SendResult:
         conversation = store.lock_conversation(tx, self.conversation_id)
@@ -107,26 +162,53 @@ class _Sending:
         earlier = store.find_by_client_key(tx, self.principal.key, self.key) if self.key else None
         if earlier is not None:
             return self._replay(tx, earlier)
-        self._check(tx, conversation)
-        message_id = self._insert(tx, conversation)
+        file = self._check(tx, conversation)
+        wait = self._foresee(tx, conversation)
+        message_id = self._insert(tx, conversation, wait)
+        if file is not None:
+            keep_file(tx, file, message_id, self.request)
         append_events(tx, [events.message_new(self.conversation_id, message_id, self.correlation_id)])
-        return SendResult(load_messages(tx, [message_id])[message_id], False, conversation["integration_id"])
+        return SendResult(load_messages(tx, [message_id])[message_id], False, conversation["integration_id"], wait)
 
     def _replay(self, tx: Transaction, earlier: Row) -> SendResult:
         if bytes(earlier["request_hash"]) != self._hash():
             raise IdempotencyMismatch
         return SendResult(load_messages(tx, [earlier["id"]])[earlier["id"]], True, earlier["integration_id"])
 
-    def _check(self, tx: Transaction, conversation: Row) -> None:
+    def _check(self, tx: Transaction, conversation: Row) -> Row | None:
+        """Refuse what cannot be sent here and now; answer the file that goes along."""
         capabilities = self.providers[conversation["provider"]].capabilities
-        if self.request.kind not in capabilities.kinds:
-            raise UnsupportedCapability(f"{conversation['provider']} cannot send {self.request.kind}.")
+        check_kind(self.request, capabilities, conversation["provider"], is_group=conversation["is_group"])
         if conversation["reply_address"] is None:
             raise InvalidRequest("The customer's address is not known.")
+        if self.request.resend_of is not None:
+            self._check_failed(tx, self.request.resend_of)
+        file = find_file(tx, self.request)
+        if file is not None:
+            check_file(file, self.request.kind, capabilities)
         if capabilities.window is not None and conversation["window_closed"] and self.request.kind != "template":
             raise WindowClosed
         if self.request.expected_number is not None:
             self._check_seen(tx, self.request.expected_number)
+        return file
+
+    def _check_failed(self, tx: Transaction, message_id: UUID) -> None:
+        failed = store.failed_message(tx, message_id)
+        if failed is None or failed["conversation_id"] != self.conversation_id:
+            raise Conflict("The message has moved; try again.")
+        if failed["direction"] != "outgoing" or failed["status"] != "failed":
+            raise Conflict("Only a message that failed can be sent again.")
+        if failed["resent"]:
+            raise Conflict("The message was sent again already.")
+
+    def _foresee(self, tx: Transaction, conversation: Row) -> timedelta:
+        """How long the message will wait for its turn, as far as one can tell now."""
+        capabilities = self.providers[conversation["provider"]].capabilities
+        pacing = pacing_of(capabilities, conversation["settings"])
+        if pacing == Pacing():
+            return timedelta(0)
+        ahead = store.count_ahead(tx, self.conversation_id)
+        return self.pace.foresee(tx, pacing, conversation["integration_id"], conversation["owner_id"], ahead)
 
     def _check_seen(self, tx: Transaction, expected_number: int) -> None:
         """Refuse where others wrote what the sender has not seen: a person's own and the customer's messages are no
@@ -143,7 +225,7 @@ class _Sending:
             views = load_messages(tx, [row["id"] for row in missed])
             raise StaleConversation(messages=[views[row["id"]] for row in missed])
 
-    def _insert(self, tx: Transaction, conversation: Row) -> UUID:
+    def _insert(self, tx: Transaction, conversation: Row, wait: timedelta) -> UUID:
         message_id = new_id()
         number = conversation["last_number"] + 1
         occurred_at = store.insert_outgoing(
@@ -163,6 +245,8 @@ class _Sending:
                 "principal": self.principal.key,
                 "client_key": self.key,
                 "request_hash": self._hash(),
+                "resend_of": self.request.resend_of,
+                "wait": wait or None,
                 "correlation_id": self.correlation_id,
             },
         )
@@ -183,7 +267,8 @@ class _Sending:
         return provider_id
 
     def _hash(self) -> bytes:
-        canonical = json.dumps(
-            [str(self.conversation_id), asdict(self.request)], sort_keys=True, default=str, ensure_ascii=False
-        )
+        asked = asdict(self.request)
+        if self.request.media_url is not None:
+            del asked["media_id"]  # each fetch gives the file another id
+        canonical = json.dumps([str(self.conversation_id), asked], sort_keys=True, default=str, ensure_ascii=False)
         return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).digest()

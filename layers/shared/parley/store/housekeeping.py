@@ -17,6 +17,11 @@ def make_partitions(tx: Transaction) -> None:
     tx.execute(_SQL["make_partitions"])
 
 
+def forget_pacing(tx: Transaction) -> None:
+    """Drop what limits nobody any more."""
+    tx.execute(_SQL["forget_pacing"])
+
+
 def find_stuck_sends(tx: Transaction, older_than: timedelta, at_most: int) -> list[Row]:
     """Conversations (tenant_id, integration_id, conversation_id) with a send nobody looks after."""
     return tx.rows(_SQL["find_stuck_sends"], older_than=older_than, at_most=at_most)

@@ -21,9 +21,12 @@ LedgerState = Literal["processed", "ignored", "rejected", "parked"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """How one webhook ended. `reason` is told for all but `processed`."""
+    """How one webhook ended. `body` as it may be kept (None: behind the pointer); `reason` is told for all but
+    `processed`.
+    """
 
     webhook: Webhook
+    body: bytes | None
     state: LedgerState
     reason: str | None = None
     message_ids: tuple[UUID, ...] = ()
@@ -69,14 +72,13 @@ def _rounds(entries: Iterable[Entry]) -> list[list[Entry]]:
 
 def _row(entry: Entry) -> dict[str, Any]:
     webhook = entry.webhook
-    inline = webhook.pointer is None and webhook.body is not None
     return {
         "id": new_id(),
         "integration_id": webhook.integration_id,
         "provider": webhook.provider,
         "hash": webhook.body_hash.hex(),
         "headers": dict(webhook.headers),
-        "body": b64encode(webhook.body or b"").decode() if inline else None,
+        "body": b64encode(entry.body).decode() if entry.body is not None else None,
         "pointer": webhook.pointer,
         "state": entry.state,
         "reason": entry.reason,

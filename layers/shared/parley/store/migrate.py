@@ -24,8 +24,9 @@ def migrate(conninfo: str, app_role: str = "parley_app", app_password: str | Non
     """
     from yoyo import get_backend, read_migrations
 
-    with psycopg.connect(conninfo) as lock:
-        lock.execute("select pg_advisory_xact_lock(hashtext(%s))", [_LOCK])
+    # Of the session, not of a transaction: an open one would hold up indexes that are built `concurrently`.
+    with psycopg.connect(conninfo, autocommit=True) as lock:
+        lock.execute("select pg_advisory_lock(hashtext(%s))", [_LOCK])
         with as_file(files(__package__) / "migrations") as folder:
             backend = get_backend(_yoyo_url(conninfo))
             try:

@@ -51,6 +51,11 @@ def insert_integration(
     )
 
 
+def set_integration_settings(tx: Transaction, integration_id: UUID, settings: Mapping[str, Any]) -> None:
+    """Replace an account's settings."""
+    tx.execute(_SQL["set_integration_settings"], id=integration_id, settings=jsonb(dict(settings)))
+
+
 def insert_api_key(
     tx: Transaction, key_id: UUID, *, name: str, secret_hash: bytes, scopes: Sequence[str], expires_at: datetime | None
 ) -> None:

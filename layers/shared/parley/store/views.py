@@ -67,13 +67,8 @@ def _conversation(row: Row) -> View:
         "channel": row["channel"],
         "provider": row["provider"],
         "bot": None,
-        "contact": {
-            "id": str(row["contact_id"]),
-            "name": row["contact_name"],
-            "phone": e164(row["contact_phone"]) if row["contact_phone"] else None,
-            "avatarUrl": row["avatar_url"],
-        },
-        "group": None,
+        "contact": _contact_of(row),
+        "group": {"id": str(row["group_id"]), "name": row["group_name"]} if row["group_id"] else None,
         "status": row["status"],
         "snoozedUntil": timestamp(row["snoozed_until"]),
         "assignee": {"id": str(row["assignee_id"]), "name": row["assignee_name"]} if row["assignee_id"] else None,
@@ -87,6 +82,25 @@ def _conversation(row: Row) -> View:
         "updatedAt": timestamp(row["updated_at"]),
         "version": row["version"],
     }
+
+
+def _contact_of(row: Row) -> View | None:
+    if row["contact_id"] is None:
+        return None
+    return {
+        "id": str(row["contact_id"]),
+        "name": row["contact_name"],
+        "phone": e164(row["contact_phone"]) if row["contact_phone"] else None,
+        "avatarUrl": row["avatar_url"],
+    }
+
+
+def _attachment(file: View) -> View:
+    """A file as a message shows it: its address is stable and answers with a short-lived one."""
+    path = f"/v1/media/{file['id']}" if file["state"] == "stored" else None
+    thumbnail = f"{path}?thumbnail=true" if path and file["thumbnail"] else None
+    shown = {name: value for name, value in file.items() if name != "thumbnail"}
+    return {**shown, "url": path, "thumbnailUrl": thumbnail}
 
 
 def _last_message(row: Row) -> View | None:
@@ -113,13 +127,13 @@ def _message(row: Row) -> View:
         "kind": row["kind"],
         "text": None if deleted else row["body"],
         "content": {} if deleted else row["content"],
-        "attachments": [],
+        "attachments": [] if deleted else [_attachment(file) for file in row["attachments"] or ()],
         "status": row["status"],
         "error": row["error"],
         "providerMessageId": row["provider_message_id"],
         "clientKey": row["client_key"],
         "replyTo": reply if row["reply_id"] else None,
-        "reactions": [],
+        "reactions": row["reactions"] or [],
         "number": row["number"],
         "earliestSendAt": timestamp(row["not_before"]) if waiting else None,
         "resendOf": str(row["resend_of"]) if row["resend_of"] else None,

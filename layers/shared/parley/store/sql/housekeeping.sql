@@ -2,6 +2,10 @@
 -- A week of partitions ahead.
 select make_partitions((now() at time zone 'UTC')::date + n) from generate_series(0, 7) n
 
+-- name: forget_pacing
+-- The paces of those who were not written to lately.
+select forget_pacing()
+
 -- name: find_stuck_sends
 -- Conversations whose sending nobody looks after.
 select tenant_id, integration_id, conversation_id from find_stuck_sends(%(older_than)s, %(at_most)s)

@@ -20,3 +20,8 @@ values (%(tenant_id)s, %(id)s, %(provider)s, %(channel)s, %(name)s, %(account_id
 -- A key for an integrator, by the hash of its secret.
 insert into api_keys (tenant_id, id, name, secret_hash, scopes, expires_at)
 values (%(tenant_id)s, %(id)s, %(name)s, %(secret_hash)s, %(scopes)s, %(expires_at)s)
+
+-- name: set_integration_settings
+-- What the operator chose for an account.
+update integrations set settings = %(settings)s, updated_at = now()
+where tenant_id = %(tenant_id)s and id = %(id)s and settings is distinct from %(settings)s

@@ -3,7 +3,7 @@
 select
   c.id, c.integration_id, i.channel, i.provider, c.status, c.snoozed_until, c.labels, c.priority, c.unread_count,
   c.last_number, c.window_expires_at, c.window_expires_at > now() as window_open, c.created_at, c.updated_at, c.version,
-  c.contact_id, p.name as contact_name, p.avatar_url,
+  c.contact_id, c.group_id, g.name as group_name, p.name as contact_name, p.avatar_url,
   (
     select a.address from contact_aliases a
     where a.tenant_id = c.tenant_id and a.contact_id = c.contact_id and a.kind = 'phone'
@@ -14,7 +14,8 @@ select
   m.occurred_at as last_occurred_at, m.deleted_at as last_deleted_at
 from conversations c
 join integrations i on i.tenant_id = c.tenant_id and i.id = c.integration_id
-join contacts p on p.tenant_id = c.tenant_id and p.id = c.contact_id
+left join contacts p on p.tenant_id = c.tenant_id and p.id = c.contact_id
+left join groups g on g.tenant_id = c.tenant_id and g.id = c.group_id
 left join users u on u.tenant_id = c.tenant_id and u.id = c.assignee_id
 left join messages m on m.tenant_id = c.tenant_id and m.id = c.last_message_id
 where c.tenant_id = %(tenant_id)s and c.id = any (%(ids)s)
@@ -26,7 +27,25 @@ select
   m.occurred_at, m.status, m.error, m.sender_kind, m.sender_id, m.client_key, m.not_before, m.resend_of, m.edited_at,
   m.deleted_at, m.version, m.created_at,
   coalesce(p.name, u.name, k.name) as sender_name,
-  r.id as reply_id, r.body as reply_body, r.kind as reply_kind
+  r.id as reply_id, r.body as reply_body, r.kind as reply_kind, (
+    select jsonb_agg(jsonb_build_object(
+      'id', a.id, 'kind', a.kind, 'mimeType', a.mime_type, 'fileName', a.file_name, 'size', a.size, 'sha256', a.sha256,
+      'voice', a.voice, 'state', a.state, 'reason', a.reason, 'thumbnail', a.thumbnail_key is not null
+    ) order by a.position, a.id)
+    from attachments a where a.tenant_id = m.tenant_id and a.message_id = m.id
+  ) as attachments, (
+    select jsonb_agg(jsonb_build_object(
+      'emoji', x.emoji, 'by', jsonb_build_object(
+        'kind', case when x.contact_id is not null then 'contact' else coalesce(x.sender_kind, 'device') end,
+        'id', coalesce(x.contact_id, x.sender_id), 'name', coalesce(y.name, z.name, b.name))
+    ) order by x.occurred_at, x.actor)
+    from reactions x
+    left join contacts y on y.tenant_id = x.tenant_id and y.id = x.contact_id
+    left join users z on x.sender_kind = 'user' and z.tenant_id = x.tenant_id and z.id = x.sender_id
+    left join api_keys b on x.sender_kind = 'bot' and b.tenant_id = x.tenant_id and b.id = x.sender_id
+    where x.tenant_id = m.tenant_id and x.integration_id = m.integration_id
+      and x.provider_message_id = m.provider_message_id and x.emoji is not null
+  ) as reactions
 from messages m
 left join contacts p on m.sender_kind = 'contact' and p.tenant_id = m.tenant_id and p.id = m.sender_id
 left join users u on m.sender_kind = 'user' and u.tenant_id = m.tenant_id and u.id = m.sender_id

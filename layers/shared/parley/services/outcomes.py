@@ -1,0 +1,135 @@
+"""What became of a claim, written down. The one rule: each ends once, and only the claim's own outcome is written,
+unless evidence of the gateway said more already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from parley.domain import events
+from parley.domain.outgoing import Accepted, NotSent, Outcome, Refused, Uncertain
+from parley.store import sending as store
+from parley.store.database import Row, Transaction
+from parley.store.event_log import append_events
+from parley.store.receiving import lock_provider_ids
+from parley.store.views import timestamp
+
+from .hints import LONGEST_HINT
+from .lost_accounts import pause
+from .project import project
+
+MOST_ATTEMPTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message taken for sending, with its file if its kind has one."""
+
+    attempt_id: UUID
+    message: Row
+    file: Row | None
+
+    @property
+    def message_id(self) -> UUID:
+        """Ours."""
+        id_: UUID = self.message["id"]
+        return id_
+
+
+def lapse(tx: Transaction, row: Row) -> None:
+    """A sender died with this claim: the message may have left, so only evidence can say what became of it."""
+    store.end_attempt(tx, row["attempt_id"], "lapsed", {})
+    tell_status(tx, store.settle(tx, row["id"], row["attempt_id"], "unknown"), None)
+
+
+def record(tx: Transaction, claim: Claim, outcome: Outcome, backoff: timedelta) -> None:
+    """Write how a claim ended, and tell it; `backoff` is the first pause before a retry."""
+    match outcome:
+        case Accepted():
+            _accepted(tx, claim, outcome)
+        case Refused(account_lost=True):
+            _lost(tx, claim, outcome)
+        case Refused():
+            error = {"code": outcome.code, "message": outcome.message, "provider": dict(outcome.provider)}
+            _end(tx, claim, "failed", "refused", error, error=error)
+        case Uncertain():
+            _end(tx, claim, "unknown", "uncertain", {"reason": outcome.reason})
+        case NotSent():
+            _not_sent(tx, claim, outcome, backoff)
+
+
+def tell_status(tx: Transaction, row: Row | None, correlation_id: UUID | None) -> None:
+    """Tell a message's status; None: evidence did already."""
+    if row is None:
+        return
+    event = events.message_status(
+        row["conversation_id"],
+        row["id"],
+        status=row["status"],
+        version=row["version"],
+        occurred_at=timestamp(row["updated_at"]),
+        error=row["error"],
+        is_last=bool(row["is_last"]),
+        correlation_id=correlation_id,
+    )
+    append_events(tx, [event])
+
+
+def tell_waiting(tx: Transaction, row: Row | None, correlation_id: UUID | None) -> None:
+    """Tell that a message waits for its turn."""
+    if row is not None:
+        event = events.message_updated(
+            row["conversation_id"], row["id"], is_last=bool(row["is_last"]), correlation_id=correlation_id
+        )
+        append_events(tx, [event])
+
+
+def _end(
+    tx: Transaction,
+    claim: Claim,
+    status: str,
+    ended: str,
+    detail: Mapping[str, Any],
+    *,
+    error: Mapping[str, Any] | None = None,
+    delay: timedelta | None = None,
+) -> None:
+    store.end_attempt(tx, claim.attempt_id, ended, detail)
+    settled = store.settle(tx, claim.message_id, claim.attempt_id, status, error=error, delay=delay)
+    tell_status(tx, settled, claim.message["correlation_id"])
+
+
+def _accepted(tx: Transaction, claim: Claim, outcome: Accepted) -> None:
+    key = (claim.message["integration_id"], outcome.provider_message_id)
+    lock_provider_ids(tx, [key])
+    store.learn_provider_id(tx, claim.message_id, claim.attempt_id, outcome.provider_message_id)
+    _end(tx, claim, "sent", "accepted", {"providerMessageId": outcome.provider_message_id})
+    append_events(tx, project(tx, {key: claim.message["correlation_id"]}))
+
+
+def _not_sent(tx: Transaction, claim: Claim, outcome: NotSent, backoff: timedelta) -> None:
+    """Try again: at the gateway's hint, else twice as late each time, 15 minutes at most; but not for ever."""
+    detail = {"reason": outcome.reason, "provider": dict(outcome.provider)}
+    if claim.message["attempts"] + 1 >= MOST_ATTEMPTS:
+        error = {
+            "code": "gateway_unreachable",
+            "message": "The gateway did not take the message in many tries.",
+            "provider": dict(outcome.provider),
+        }
+        _end(tx, claim, "failed", "not_sent", detail, error=error)
+        return
+    doubled: timedelta = backoff * (2 ** min(claim.message["attempts"], 10))
+    delay = max(min(doubled, LONGEST_HINT), outcome.retry_after or timedelta())
+    _end(tx, claim, "queued", "not_sent", detail, delay=delay)
+
+
+def _lost(tx: Transaction, claim: Claim, outcome: Refused) -> None:
+    """The account is lost: the message waits as if it had not been tried, and so does all else of the account."""
+    detail = {"reason": outcome.code, "message": outcome.message, "provider": dict(outcome.provider)}
+    store.end_attempt(tx, claim.attempt_id, "not_sent", detail)
+    tell_status(tx, store.hand_back(tx, claim.message_id, claim.attempt_id), claim.message["correlation_id"])
+    append_events(tx, pause(tx, claim.message["integration_id"], outcome.message, claim.message["correlation_id"]))

@@ -1,0 +1,1 @@
+"""Z-API, simulated."""
