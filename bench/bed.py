@@ -33,12 +33,13 @@ Quickly = TypeVar("Quickly")
 class Bed:
     """The test bed of one run. `quick` asks every row for fewer repeats; `pooled` reaches the database as through a
     transaction pooler, which is what is deployed unless told otherwise: neither we nor a yardstick prepare anything.
+    `messages`: how many messages the rows make that measure at a size; None: few.
     """
 
-    def __init__(self, *, quick: bool, pooled: bool = True, with_pywa: bool = False) -> None:
+    def __init__(self, *, quick: bool, pooled: bool = True, messages: int | None = None) -> None:
         self.quick = quick
+        self.messages = messages
         self.pooled = pooled
-        self.with_pywa = with_pywa
         self.secret = {
             "current": "1",
             "key_1": secrets.token_hex(32),

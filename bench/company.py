@@ -78,7 +78,7 @@ class Company:
             tx.execute("delete from connections where tenant_id = %(tenant_id)s")
             head = read_stream(tx).last
             for id_ in ids:
-                connections.admit(tx, id_, agent.id, agent.rights_version, timedelta(hours=1), many)
+                connections.admit(tx, id_, agent, timedelta(hours=1), many)
                 connections.activate(tx, id_, head, [TENANT_TOPIC], None, visible=True)
         return ids
 

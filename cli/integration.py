@@ -1,5 +1,6 @@
-"""`parley integration connect`: connects a company's account on a gateway. The one rule: credentials come from the
-environment or a prompt, never from the command line, where everybody on the machine could read them.
+"""`parley integration`: connects a company's account on a gateway, and shows the URL of a gateway's whole app. The one
+rule: credentials come from the environment or a prompt, never from the command line, where everybody on the machine
+could read them.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from collections.abc import Mapping
 from getpass import getpass
 from typing import Any
@@ -19,30 +20,52 @@ from parley.cloud.sealing import Sealer
 from parley.cloud.secrets import Secrets
 from parley.domain.errors import ParleyError
 from parley.domain.tokens import DeploymentKeys
+from parley.providers.registry import GATEWAYS, adapter
+from parley.services.accept import APP
 from parley.services.provision import NewIntegration, connect_integration
 from parley.store.database import Database
 from parley.wiring import CREDENTIALS_PURPOSE
-
-CREDENTIALS = {"meta": {"app_secret": "META_APP_SECRET", "access_token": "META_ACCESS_TOKEN"}}
-"""Each gateway's credentials and the variables they may be given in."""
-CHANNELS = {"meta": "whatsapp"}
 
 
 def add(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command."""
     words = "connect a company's account on a gateway; prints its webhook URL"
-    group = commands.add_parser("integration", help=words).add_subparsers(metavar="connect", required=True)
+    group = commands.add_parser("integration", help=words).add_subparsers(metavar="connect|app", required=True)
+    _add_app(group)
     parser = group.add_parser(
         "connect",
         help=words,
-        description="Connect a company's account on a gateway; print its id, webhook URL and verify token as JSON. The "
-        "credentials are read from META_APP_SECRET and META_ACCESS_TOKEN, or asked for.",
+        description="Connect a company's account on a gateway; print its id, webhook URL and verify token as JSON. "
+        "Each credential is read from a variable named after it, as META_APP_SECRET, or asked for.",
     )
     parser.add_argument("name", type=name_of, help="what the company calls this account")
     parser.add_argument("--tenant", type=UUID, required=True, metavar="ID")
-    parser.add_argument("--provider", choices=sorted(CREDENTIALS), default="meta")
-    parser.add_argument("--account-id", type=name_of, required=True, help="Meta's phone_number_id")
+    parser.add_argument("--provider", choices=sorted(GATEWAYS), default="meta")
+    parser.add_argument(
+        "--account-id", type=name_of, required=True, help="the gateway's name of it, e.g. Meta's phone_number_id"
+    )
     parser.add_argument("--phone", type=name_of, help="the number that customers write to, e.g. +5511900000001")
+    parser.add_argument(
+        "--setting", action="append", default=[], type=_setting, metavar="NAME=VALUE", help="e.g. baseUrl=https://…"
+    )
+    _add_deployment(parser)
+    parser.add_argument("--database", metavar="URL", help="connection string (default: DATABASE_URL)")
+    parser.set_defaults(run=run)
+
+
+def _add_app(group: _SubParsersAction[ArgumentParser]) -> None:
+    words = "print the one webhook URL of a whole Meta app, for many numbers and companies"
+    parser = group.add_parser(
+        "app",
+        help=words,
+        description="Print, as JSON, the webhook URL and verify token that a Meta app with many numbers, of many "
+        "companies, is told once. The app's secret is the member meta_app_secret of the deployment's secret.",
+    )
+    _add_deployment(parser)
+    parser.set_defaults(run=show_app)
+
+
+def _add_deployment(parser: ArgumentParser) -> None:
     parser.add_argument("--api-url", required=True, metavar="URL", help="the stack's output ApiUrl")
     parser.add_argument(
         "--deployment-secret",
@@ -50,8 +73,14 @@ def add(commands: _SubParsersAction[ArgumentParser]) -> None:
         metavar="ARN",
         help="output DeploymentSecretArn of the stack; - reads stdin",
     )
-    parser.add_argument("--database", metavar="URL", help="connection string (default: DATABASE_URL)")
-    parser.set_defaults(run=run)
+
+
+def show_app(chosen: Namespace) -> int:
+    """Print what a Meta app must be told, so that all its numbers post to one address."""
+    keys = _keys(chosen.deployment_secret)
+    address = f"{chosen.api_url.rstrip('/')}/webhooks/meta/{APP}/{keys.url_token(APP, 1)}"
+    print(json.dumps({"webhookUrl": address, "verifyToken": keys.verify_token(APP)}, indent=1))
+    return 0
 
 
 def run(chosen: Namespace) -> int:
@@ -59,11 +88,12 @@ def run(chosen: Namespace) -> int:
     keys = _keys(chosen.deployment_secret)
     new = NewIntegration(
         provider=chosen.provider,
-        channel=CHANNELS[chosen.provider],
+        channel=adapter(chosen.provider).channel,
         name=chosen.name,
         account_id=chosen.account_id,
         phone=chosen.phone,
-        credentials=_credentials(CREDENTIALS[chosen.provider]),
+        credentials=_credentials(chosen.provider),
+        settings=dict(chosen.setting),
     )
     sealer = Sealer(keys.derive_all(CREDENTIALS_PURPOSE), keys.current)
 
@@ -92,11 +122,23 @@ def _keys(arn: str) -> DeploymentKeys:
         raise FailureError(f"this is no deployment secret: {error}") from error
 
 
-def _credentials(wanted: Mapping[str, str]) -> dict[str, str]:
-    """Raises FailureError where nobody can be asked."""
-    given = {name: os.environ.get(variable) or _ask(variable) for name, variable in wanted.items()}
-    for name, variable in wanted.items():
-        if not given[name]:
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ArgumentTypeError("should be NAME=VALUE")
+    return name, value
+
+
+def _credentials(provider: str) -> dict[str, str]:
+    """Raises FailureError where one is missing and nobody can be asked."""
+    gateway = GATEWAYS[provider]
+    given: dict[str, str] = {}
+    for name in sorted(gateway.needs | gateway.may_have):
+        variable = f"{provider}_{name}".upper()
+        value = os.environ.get(variable) or _ask(variable)
+        if value:
+            given[name] = value
+        elif name in gateway.needs:
             raise FailureError(f"{variable} is needed")
     return given
 

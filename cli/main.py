@@ -12,7 +12,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from cli import integration, migrate, provision, show, tail
+from cli import integration, migrate, openapi, provision, show, tail
 from cli.failure import FailureError
 
 INTERRUPTED = 130
@@ -46,6 +46,7 @@ def _parser() -> ArgumentParser:
     migrate.add(commands)
     provision.add(commands)
     integration.add(commands)
+    openapi.add(commands)
     return parser
 
 

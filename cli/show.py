@@ -44,6 +44,9 @@ def run(chosen: Namespace) -> int:
         "VERIFY_TOKEN": integration["verifyToken"],
         "APP_SECRET": integration["secret"],
         "ACCOUNT": integration["accountId"],
+        "APP_WEBHOOK": (facts.get("metaApp") or {}).get("webhookUrl"),
+        "APP_VERIFY_TOKEN": (facts.get("metaApp") or {}).get("verifyToken"),
+        "META_APP_SECRET": (facts.get("metaApp") or {}).get("secret"),
     }
     for name, value in variables.items():
         print(f"{name}={shlex.quote(value or '')}")

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from starlette.types import Receive, Scope, Send
 
 from local.asgi import read_body, respond, respond_json
-from local.websocket import MESSAGE_LIMIT, Connection, WebSocketApi
+from local.websocket import MESSAGE_LIMIT, Connection, Posted, WebSocketApi
 
 PREFIX = "/@connections/"
 
@@ -29,10 +29,7 @@ class ConnectionsApi:
         elif connection is None:
             await _gone(send)
         elif scope["method"] == "POST":
-            if await connection.post(body):
-                await respond(send, 200, [], b"")
-            else:
-                await _gone(send)
+            await _posted(send, connection.post(body))
         elif scope["method"] == "DELETE":
             await connection.close(1000)
             await respond(send, 204, [], b"")
@@ -40,6 +37,15 @@ class ConnectionsApi:
             await respond_json(send, 200, _description(connection))
         else:
             await _fail(send, 403, "ForbiddenException", "Forbidden")
+
+
+async def _posted(send: Send, outcome: Posted) -> None:
+    if outcome is Posted.TAKEN:
+        await respond(send, 200, [], b"")
+    elif outcome is Posted.FULL:
+        await _fail(send, 429, "LimitExceededException", "The client does not read")
+    else:
+        await _gone(send)
 
 
 def _description(connection: Connection) -> dict[str, object]:

@@ -19,6 +19,7 @@ from local.simulator.integrations import SimulatedIntegration
 from parley.cloud.sealing import Sealer
 from parley.domain.errors import DataRefused
 from parley.domain.tokens import DeploymentKeys
+from parley.providers.registry import adapter
 from parley.store import provisioning
 from parley.store.database import Database, Transaction
 from parley.wiring import CREDENTIALS_PURPOSE
@@ -44,6 +45,7 @@ COMPANIES: Mapping[str, Mapping[str, Any]] = {
             ("evolution", "demo-store", "+5511900000002", "Demo Store, Evolution"),
             ("zapi", "3D0E5A7C9B1F4E2A8C6D", "+5511900000003", "Demo Store, Z-API"),
             ("wuzapi", "a1b2c3d4e5f60718", "+5511900000004", "Demo Store, WuzAPI"),
+            ("telegram", "7012345678", "@parley_demo_bot", "Demo Store, Telegram"),
         ),
     },
     "Other": {
@@ -56,13 +58,15 @@ COMPANIES: Mapping[str, Mapping[str, Any]] = {
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """What a gateway's account is made of here. `secret`: the credential its webhooks prove themselves with; `access`:
-    the one sends do; `more`: others. `path`: of its simulator, for gateways that somebody hosts.
+    the one sends do, `shape` how that is written; `more`: others. `path`: of its simulator, where an integration's
+    settings say where its gateway is.
     """
 
     secret: str
     access: str
     more: tuple[str, ...] = ()
     path: str | None = None
+    shape: str = "{secret}"
 
 
 GATEWAYS: Mapping[str, Gateway] = {
@@ -70,12 +74,15 @@ GATEWAYS: Mapping[str, Gateway] = {
     "evolution": Gateway("jwt_key", "api_key", path="/simulator/evolution"),
     "zapi": Gateway("z_api_token", "instance_token", ("client_token",), path="/simulator/zapi"),
     "wuzapi": Gateway("hmac_key", "token", path="/simulator/wuzapi"),
+    "telegram": Gateway("secret_token", "bot_token", path="/simulator/telegram", shape="{account}:{secret}"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class DemoConnection:
-    """Where the demo goes. `deployment_secret`: the parsed deployment secret, with `jwt_hs256`."""
+    """Where the demo goes. `deployment_secret`: the parsed deployment secret, with `jwt_hs256`; its
+    `meta_app_secret` signs what comes by the app's own URL.
+    """
 
     migration_url: str
     app_url: str
@@ -85,10 +92,13 @@ class DemoConnection:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """`tenants`: as .local/demo.json shows them. `integrations`: as the simulator plays them."""
+    """`tenants`: as .local/demo.json shows them. `integrations`: as the simulator plays them. `meta_app`: the URL that
+    all of Meta's numbers share, with its verify token and secret.
+    """
 
     tenants: list[dict[str, object]]
     integrations: list[SimulatedIntegration]
+    meta_app: dict[str, str]
 
 
 def load_demo(connection: DemoConnection) -> Demo:
@@ -98,7 +108,12 @@ def load_demo(connection: DemoConnection) -> Demo:
         tenants = [loader.company(name) for name in COMPANIES]
     finally:
         loader.database.close()
-    return Demo(tenants, loader.integrations)
+    meta_app = {
+        "webhookUrl": f"{connection.base_url}/webhooks/meta/app/{loader.keys.url_token('app', 1)}",
+        "verifyToken": loader.keys.verify_token("app"),
+        "secret": connection.deployment_secret.get("meta_app_secret", ""),
+    }
+    return Demo(tenants, loader.integrations, meta_app)
 
 
 class _Loader:
@@ -163,6 +178,7 @@ class _Loader:
         gateway = GATEWAYS[provider]
         names = (gateway.secret, gateway.access, *gateway.more)
         credentials = {name: self._secret(f"{name.partition('_')[0]}:{account_id}") for name in names}
+        credentials[gateway.access] = gateway.shape.format(account=account_id, secret=credentials[gateway.access])
         settings = {"baseUrl": self.connection.base_url + gateway.path} if gateway.path else {}
         sealed = self.sealer.seal(credentials, tenant_id, integration_id, "provider")
         self._once(
@@ -171,10 +187,10 @@ class _Loader:
                 tx,
                 integration_id,
                 provider=provider,
-                channel="whatsapp",
+                channel=adapter(provider).channel,
                 name=name,
                 account_id=account_id,
-                phone=phone,
+                phone=phone if phone.startswith("+") else None,
                 credentials=sealed,
                 settings=settings,
             ),

@@ -40,6 +40,9 @@ def first_parameters(options: Options) -> dict[str, Any]:
         "AllowedOrigins": f"{options.base_url},{options.base_url.replace(HOST, 'localhost')}",
         "JwtIssuer": "parley-local",
         "JwtAudience": "parley",
+        "PrivateGatewayUrls": f"{options.base_url}/simulator/",
+        # A person at this machine is no flood, and tests ask as fast as they can.
+        "PersonPerMinute": 0,
     }
 
 
@@ -58,8 +61,10 @@ def deploy(template: Template, resources: Resources, database: Database, options
     physical = resources.create(template) | function_resources(template)
     bundle = read_bundle(template.with_physical(parameters, physical), options)
     # For development only: on AWS tokens are an identity provider's.
+    resources.add_to_secret(_environment(bundle, "DEPLOYMENT_SECRET_ARN"), "jwt_hs256", secrets.token_urlsafe(48))
+    # Of the simulated Meta app: it signs what comes by the app's own URL.
     deployment_secret = resources.add_to_secret(
-        _environment(bundle, "DEPLOYMENT_SECRET_ARN"), "jwt_hs256", secrets.token_urlsafe(48)
+        _environment(bundle, "DEPLOYMENT_SECRET_ARN"), "meta_app_secret", secrets.token_hex(16)
     )
     password = resources.fields_of(_environment(bundle, "DATABASE_SECRET_ARN"))["password"]
     return Deployment(bundle, deployment_secret, database.url(APPLICATION, "" if database.trusts else password))

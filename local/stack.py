@@ -192,7 +192,7 @@ class Stack:
 
     async def _load_demo(self, database: Database, deployment: Deployment) -> Demo:
         if not self._options.demo:
-            return Demo([], [])
+            return Demo([], [], {})
         connection = DemoConnection(
             migration_url=database.migration_url,
             app_url=deployment.application_url,
@@ -214,6 +214,7 @@ class Stack:
             "simulatorUrl": f"{base}/simulator",
             "databaseUrl": deployment.application_url,
             "awsEndpointUrl": endpoint,
+            "metaApp": demo.meta_app,
             "tenants": demo.tenants,
         }
         ready = self._options.directory / "demo.json"

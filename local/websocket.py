@@ -8,9 +8,11 @@ import base64
 import json
 import secrets
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,6 +27,20 @@ from local.runtime import FunctionPool, Outcome
 MESSAGE_LIMIT = 128 * 1024
 IDLE_SECONDS = 600.0
 LIFE_SECONDS = 7200.0
+BUFFER_LIMIT = 1024 * 1024
+"""What waits for a client that does not read; beyond it `@connections` answers 429, as its documentation says."""
+AT_ONCE = 16
+"""Messages of one client under way at once; the next is read when one of them is answered."""
+STUCK_SECONDS = 5.0
+"""How long a client that does not read may take over the frames it has coming when its socket is closed."""
+
+
+class Posted(Enum):
+    """What became of a frame for a client."""
+
+    TAKEN = "taken"
+    FULL = "full"
+    GONE = "gone"
 
 
 class Connection:
@@ -37,23 +53,47 @@ class Connection:
         self.source_ip = client_of(scope)
         self.headers = {_cased(name.decode("latin-1")): value.decode("latin-1") for name, value in scope["headers"]}
         self.socket = socket
+        self._waiting: deque[bytes] = deque()
+        self._buffered = 0
+        self._sender: asyncio.Task[None] | None = None
 
-    async def post(self, data: bytes) -> bool:
-        """Send a frame; answer whether there was anybody to send it to."""
+    def post(self, data: bytes) -> Posted:
+        """Take a frame for the client; whoever posts never waits for a client that does not read."""
         if self.socket.application_state is not WebSocketState.CONNECTED:
-            return False
+            return Posted.GONE
+        if self._buffered + len(data) > BUFFER_LIMIT:
+            return Posted.FULL
         self.active_at = time.time()
-        try:
-            await self.socket.send_text(data.decode())
-        except (WebSocketDisconnect, RuntimeError):
-            return False
-        return True
+        self._waiting.append(data)
+        self._buffered += len(data)
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send())
+        return Posted.TAKEN
+
+    async def _send(self) -> None:
+        while self._waiting:
+            data = self._waiting.popleft()
+            try:
+                await self.socket.send_text(data.decode())
+            except (WebSocketDisconnect, RuntimeError):
+                self._waiting.clear()
+                self._buffered = 0
+                return
+            self._buffered -= len(data)
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Close the socket, if it is still open."""
+        """Close the socket behind the frames that were taken, if it is still open."""
+        if self._sender is not None:
+            await asyncio.wait({self._sender}, timeout=STUCK_SECONDS)
         if self.socket.application_state is WebSocketState.CONNECTED:
-            with suppress(WebSocketDisconnect, RuntimeError):  # the client was faster
-                await self.socket.close(code, reason)
+            with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):  # the client was faster, or does not read
+                async with asyncio.timeout(STUCK_SECONDS):
+                    await self.socket.close(code, reason)
+
+    def abandon(self) -> None:
+        """Nobody is there any more."""
+        if self._sender is not None:
+            self._sender.cancel()
 
 
 class WebSocketApi:
@@ -88,6 +128,7 @@ class WebSocketApi:
             pass  # it went while `$connect` ran; the function that said yes must hear of it all the same
         finally:
             self.connections.pop(connection.id, None)
+            connection.abandon()
             ended = {"disconnectStatusCode": code, "disconnectReason": reason}
             # Shielded: the stack's own stop must not swallow what cleans up after the connection.
             await asyncio.shield(self._call("$disconnect", connection, {"headers": connection.headers}, ended))
@@ -109,6 +150,8 @@ class WebSocketApi:
             if message["type"] == "websocket.disconnect":
                 return int(message.get("code") or 1005), str(message.get("reason") or "")
             connection.active_at = time.time()
+            if len(running) >= AT_ONCE:  # one client's flood waits in its own socket
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             task = asyncio.create_task(self._message(connection, message))
             running.add(task)
             task.add_done_callback(running.discard)
@@ -118,14 +161,14 @@ class WebSocketApi:
         body = text if text is not None else base64.b64encode(message["bytes"]).decode()
         key = self._route_key(body)
         if key is None:
-            await connection.post(self._failure(connection, "Forbidden"))
+            connection.post(self._failure(connection, "Forbidden"))
             return
         event = {"body": body, "isBase64Encoded": text is None}
         outcome = await self._call(key, connection, event, {"messageId": secrets.token_urlsafe(11)})
         if outcome.error:
-            await connection.post(self._failure(connection, "Internal server error"))
+            connection.post(self._failure(connection, "Internal server error"))
         elif self._routes[key].answers and (reply := _answer(outcome).get("body")):
-            await connection.post(str(reply).encode())
+            connection.post(str(reply).encode())
 
     def _route_key(self, body: str) -> str | None:
         """Answer the route of a frame by `$request.body.action`."""

@@ -41,6 +41,13 @@ from parley.store.migrate import migrate
 FULL_PROOF = os.environ.get("PARLEY_PROOF") == "1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, those of whole stacks take turns: each has the processes of a small company."""
+    for item in items:
+        if item.get_closest_marker("stack"):
+            item.add_marker(pytest.mark.xdist_group("stack"))
+
+
 @dataclass(frozen=True)
 class Server:
     """A Postgres server, a role on it that may create databases, and a migrated database to copy."""

@@ -34,6 +34,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         wiring.pusher().wake(tenant_id)
     wiring.hint_media(done.files)
     wiring.resume_sending(done.resumed)
+    for tenant_id in done.changed:
+        wiring.distributor().distribute(tenant_id)
+    for heard in done.typing:
+        wiring.typists().customer(
+            heard.tenant_id, heard.integration_id, heard.person, on=heard.on, seen_at=heard.seen_at
+        )
     for index, error in done.failed.items():
         failed.append(records[index])
         ids = {"correlation_id": webhooks[index].correlation_id, "integration_id": webhooks[index].integration_id}

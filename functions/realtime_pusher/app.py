@@ -1,5 +1,5 @@
-"""realtime_pusher: large audiences, and what an inline push left behind. The one rule: the hint names a tenant and
-nothing else; what there is to push, the rows say.
+"""realtime_pusher: large audiences, what an inline push left behind, and changes of presence. The one rule: the hint
+names a tenant, and at most a chunk of its connections; what there is to push, the rows say.
 """
 
 from __future__ import annotations
@@ -16,17 +16,25 @@ LOG = wiring.start_logging("realtime_pusher")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Push the tenants these hints name, each once; answer which hints must come again."""
+    """Follow these hints, the same ones once; answer which must come again."""
     failed = []
-    pushed: set[UUID] = set()
+    followed: set[str] = set()
     for record in event["Records"]:
         try:
-            tenant_id = UUID(json.loads(record["body"])["tenantId"])
-            if tenant_id not in pushed:
-                wiring.patient_pusher().push(tenant_id)
-                pushed.add(tenant_id)
+            if record["body"] not in followed:
+                _follow(json.loads(record["body"]))
+                followed.add(record["body"])
         except (ParleyError, ValueError, KeyError, TypeError) as error:
             failed.append(record)
             put_off(wiring.push_queue(), record, error, LOG)
     LOG.info("hints followed", extra={"hints": len(event["Records"]), "failed": len(failed)})
     return partial_failure(failed)
+
+
+def _follow(hint: dict[str, Any]) -> None:
+    tenant_id = UUID(hint["tenantId"])
+    if hint.get("presence"):
+        wiring.announcer().announce(tenant_id)
+        wiring.distributor().distribute(tenant_id, thorough=True)
+    else:
+        wiring.push_chunk(tenant_id, hint.get("after"), hint.get("upTo"))

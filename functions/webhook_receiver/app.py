@@ -10,7 +10,7 @@ from typing import Any
 
 from parley import wiring
 from parley.edge.problems import problem
-from parley.edge.webhooks import read_webhook
+from parley.edge.webhooks import read_address, read_webhook
 
 LOG = wiring.start_logging("webhook_receiver")
 RECEIVED = json.dumps({"received": True})
@@ -21,16 +21,12 @@ wiring.load_for_webhooks()
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer one request of the HTTP API (payload 2.0)."""
     correlation_id = wiring.new_id()
-    path = event["pathParameters"]
-    about = {
-        "correlation_id": str(correlation_id),
-        "provider": path["provider"][:40],
-        "integration_id": path["integrationId"][:40],
-    }
+    provider, integration_id, token = read_address(event)
+    about = {"correlation_id": str(correlation_id), "provider": provider[:40], "integration_id": integration_id[:40]}
     try:
         if event["requestContext"]["http"]["method"] == "GET":
             query = event.get("queryStringParameters") or {}
-            text = wiring.intake().shake_hands(path["provider"], path["integrationId"], path["token"], query)
+            text = wiring.intake().shake_hands(provider, integration_id, token, query)
             outcome, answer = "handshake", _answer("text/plain; charset=utf-8", text, about["correlation_id"])
         else:
             outcome = wiring.intake().accept(read_webhook(event, datetime.now(UTC), correlation_id))

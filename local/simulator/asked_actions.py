@@ -44,6 +44,12 @@ async def read_action(asked: Asked, kinds: frozenset[str], media: MediaStore) ->
     return _DEEDS[kind](asked, who)
 
 
+def read_chat(asked: Asked) -> tuple[str, bool]:
+    """Whose thread is asked for: a customer's `from`, or a `group` and True. Raises RefusedError."""
+    group = asked.get("group")
+    return (_group_id(group), True) if group else (phone_digits(asked.get("from")), False)
+
+
 def _who(asked: Asked, device: bool) -> Who:
     customer = phone_digits(asked.get("from"))
     return Who(customer, _moment(asked.get("timestamp")), _text(asked, "name"), device, _group(asked.get("group")))

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from local.simulator.answers import Json
 from local.simulator.asked import RefusedError, answering, json_object, known_integration
-from local.simulator.asked_actions import read_action
+from local.simulator.asked_actions import read_action, read_chat
 from local.simulator.faults import Behaviour, Fault
 from local.simulator.gateway import Gateway, World
 from local.simulator.integrations import SimulatedIntegration
@@ -50,8 +50,8 @@ class Control:
     async def _list_messages(self, request: Request) -> Response:
         """What the phone of a customer shows of a company, or of a group."""
         integration, _ = self._gateway(request.query_params)
-        thread_id, group = thread_asked(request.query_params)
-        thread = self._world.threads.of(integration.id, thread_id, group=group)
+        chat, is_group = read_chat(request.query_params)
+        thread = self._world.threads.of(integration.id, chat, group=is_group)
         return Json({"data": [message.shown() for message in thread.messages()]})
 
     async def _change_connection(self, request: Request) -> Response:

@@ -15,12 +15,14 @@ class Behaviour(StrEnum):
     ERROR_AFTER_ACCEPT = "error-after-accept"
     RESET = "reset"
     SLOW = "slow"
+    STALL = "stall"
     REPEAT = "repeat"
     SHUFFLE = "shuffle"
 
 
-# The last two are about webhooks and hold beside whatever happens to the answer, and beside each other.
-WEBHOOK_BEHAVIOURS = frozenset({Behaviour.REPEAT, Behaviour.SHUFFLE})
+# These are not about the answer to a send: a stall is about the files of customers, the last two about webhooks. Each
+# holds beside whatever else happens.
+BESIDE = frozenset({Behaviour.STALL, Behaviour.REPEAT, Behaviour.SHUFFLE})
 
 
 @dataclass
@@ -50,6 +52,10 @@ class Faults:
         """Whether the webhooks of what just happened are to be repeated, or shuffled; counts the rule down."""
         return self._take(integration_id, behaviour) is not None
 
+    def for_file(self, integration_id: str) -> bool:
+        """Whether a customer's file is to stop half-way; counts the rule down."""
+        return self._take(integration_id, Behaviour.STALL) is not None
+
     def clear(self, integration_id: str | None = None) -> None:
         """Forget the rules of an integration, or all."""
         kept = {key: rules for key, rules in self._rules.items() if integration_id and key[0] != integration_id}
@@ -67,4 +73,4 @@ class Faults:
 
 
 def _family(behaviour: Behaviour) -> str:
-    return behaviour.value if behaviour in WEBHOOK_BEHAVIOURS else "answer"
+    return behaviour.value if behaviour in BESIDE else "answer"

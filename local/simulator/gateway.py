@@ -57,6 +57,7 @@ class Gateway(ABC):
     provider: ClassVar[str]
     kinds: ClassVar[frozenset[str]] = EVERY_KIND
     statuses: ClassVar[tuple[str, ...]] = ("sent", "delivered", "read")
+    choices: ClassVar[frozenset[str]] = frozenset({"button", "list"})
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -71,6 +72,10 @@ class Gateway(ABC):
     @abstractmethod
     def new_id(self, thread: Thread, *, incoming: bool) -> str:
         """A message id as this provider forms them."""
+
+    def id_of(self, thread: Thread, action: Action) -> str:
+        """The id of what a customer does. What the phone pages of the company do is a send as far as ids go."""
+        return self.new_id(thread, incoming=not action.who.device)
 
     @abstractmethod
     def webhooks(
@@ -114,8 +119,7 @@ class Gateway(ABC):
         who = action.who
         thread = self.thread(integration, who.group.id if who.group else who.customer, group=who.group is not None)
         thread.name = (who.group.name if who.group else None if who.device else who.name) or thread.name
-        # What the phone pages of the company do is a send as far as ids go.
-        message_id = self.new_id(thread, incoming=not who.device)
+        message_id = self.id_of(thread, action)
         webhooks = self.webhooks(integration, thread, action, message_id)
         shown = _show(thread, action, message_id)
         self.post(integration, webhooks, about=(thread, shown) if shown and not who.device else None)

@@ -10,6 +10,7 @@ GATEWAYS: Mapping[str, str] = {
     "evolution": "local.simulator.evolution.api:EvolutionGateway",
     "zapi": "local.simulator.zapi.api:ZApiGateway",
     "wuzapi": "local.simulator.wuzapi.api:WuzApiGateway",
+    "telegram": "local.simulator.telegram.api:TelegramGateway",
 }
 
 

@@ -9,13 +9,14 @@ import hashlib
 import mimetypes
 import re
 from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from local.simulator.answers import Json
@@ -31,6 +32,9 @@ SAMPLE_FILES = {
 LARGEST_FILE = 100 * 1024 * 1024
 MAXIMUM_BYTES = 512 * 1024 * 1024
 FETCH_SECONDS = 30.0
+# How long a file that was told to stall stops half-way.
+STALL_SECONDS = 120.0
+CHUNK = 256 * 1024
 
 _DATA_URI = re.compile(r"data:([^,]*?)(;base64)?,(.*)", re.DOTALL)
 # Shown in a page of ours, these could run; every other type is only ever a picture, a sound or a download.
@@ -154,6 +158,20 @@ class MediaStore:
         if file is None:
             return Json({"error": "There is no such file."}, status_code=404)
         return file_response(file)
+
+
+def stalled_response(file: File, pause: Callable[[], Awaitable[None]]) -> Response:
+    """A file of which the second half comes after a pause."""
+
+    async def halves() -> AsyncIterator[bytes]:
+        half = file.size // 2
+        for start in range(0, half, CHUNK):
+            yield file.content[start : min(start + CHUNK, half)]
+        await pause()
+        yield file.content[half:]
+
+    headers = {"Content-Type": file.mime_type, "Content-Length": str(file.size)}
+    return StreamingResponse(halves(), headers=headers)
 
 
 def file_response(file: File) -> Response:

@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from local.simulator.answers import Json
-from local.simulator.asked import RefusedError, answering, json_object, known_integration, phone_digits
+from local.simulator.asked import RefusedError, answering, json_object, known_integration
+from local.simulator.asked_actions import read_chat
 from local.simulator.gateway import Gateway
 from local.simulator.integrations import Integrations, SimulatedIntegration
 from local.simulator.receipts import Receipts
@@ -105,7 +106,8 @@ class Phone:
 
     def _thread(self, named: Mapping[str, object]) -> tuple[SimulatedIntegration, Thread]:
         integration = known_integration(self._integrations, named.get("integrationId"))
-        return integration, self._threads.of(integration.id, phone_digits(named.get("from")))
+        chat, is_group = read_chat(named)
+        return integration, self._threads.of(integration.id, chat, group=is_group)
 
 
 class _Files(StaticFiles):

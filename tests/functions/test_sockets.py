@@ -90,6 +90,7 @@ def call(
         "DATABASE_NAME": parts.path[1:],
         "DATABASE_SSLMODE": "disable",
         "PUSH_QUEUE_URL": aws.sqs.create_queue(QueueName="push")["QueueUrl"],
+        "OUTBOUND_QUEUE_URL": aws.sqs.create_queue(QueueName="outbound")["QueueUrl"],
         "CONNECTIONS_URL": gateway.url,
         "ALLOWED_ORIGINS": f"https://inbox.example,{ORIGIN}",
         "JWT_ISSUER": "tests",

@@ -145,8 +145,8 @@ class ScriptedGateway:
     def handshake(self, query: Mapping[str, str], verify_token: str) -> str | None:
         return self._meta.handshake(query, verify_token)
 
-    def verify(self, body: bytes, headers: Mapping[str, str], account: Account) -> None:
-        self._meta.verify(body, headers, account)
+    def verify(self, body: bytes, headers: Mapping[str, str], account: Account, received_at: datetime) -> None:
+        self._meta.verify(body, headers, account, received_at)
 
     def redact(self, body: bytes, headers: Mapping[str, str]) -> bytes:
         return self._meta.redact(body, headers)
@@ -361,6 +361,10 @@ class Desk:
 
     def statuses(self) -> list[str]:
         return [row["status"] for row in self.outgoing()]
+
+    def let_leases_run_out(self) -> None:
+        with self.database.transaction(self.agent.tenant_id) as tx:
+            tx.execute("update messages set lease_until = now() where status = 'sending'")
 
     def make_due(self) -> None:
         with self.database.transaction(self.agent.tenant_id) as tx:

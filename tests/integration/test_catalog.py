@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-# Without a tenant: the operator's strays, and the migration tool's own bookkeeping, which the functions cannot touch.
-NO_TENANT = {"strays"}
+# Without a tenant: the operator's strays, the keys of the tokens' issuer, and the migration tool's own bookkeeping,
+# which the functions cannot touch.
+NO_TENANT = {"strays", "issuer_keys"}
 BOOKKEEPING = {"_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock"}
 
 
@@ -43,7 +44,8 @@ def test_every_tenant_table_begins_its_primary_key_with_the_tenant(catalog: Any)
     first = {name: column for name, column in rows if name in tables(catalog)}
     assert first.pop("strays") == "id"
     assert first.pop("tenants") == "id"
-    assert set(first) == tables(catalog).keys() - {"strays", "tenants"}
+    assert first.pop("issuer_keys") == "url"
+    assert set(first) == tables(catalog).keys() - {*NO_TENANT, "tenants"}
     assert {name for name, column in first.items() if column != "tenant_id"} == set()
 
 
@@ -62,7 +64,7 @@ def test_every_unique_and_foreign_key_contains_the_tenant(catalog: Any) -> None:
         " join pg_class c on c.oid = i.indrelid where i.indisunique and c.relnamespace = 'public'::regnamespace"
     )
     lacking = {row[0] for row in indexes if row[1] in tables(catalog) and "tenant_id" not in row[2]}
-    assert lacking == {"strays_pkey", "tenants_pkey"}
+    assert lacking == {"strays_pkey", "tenants_pkey", "issuer_keys_pkey"}
 
 
 def test_every_policy_checks_what_is_written_too(catalog: Any) -> None:
@@ -103,6 +105,8 @@ def test_the_functions_role_is_no_superuser_owns_nothing_and_cannot_truncate(cat
     )
     assert grants == []
     assert catalog(f"select has_table_privilege('{role}', 'strays', 'select')") == [(False,)]
+    assert catalog(f"select has_table_privilege('{role}', 'issuer_keys', 'select')") == [(False,)]
+    assert catalog(f"select has_table_privilege('{role}', 'audit', 'update, delete')") == [(False,)]
 
 
 def test_the_migration_role_is_bound_by_row_level_security_too(catalog: Any, server: Any) -> None:

@@ -9,7 +9,9 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +56,7 @@ class FileGateway:
         self.file: Callable[[], Iterator[bytes]] = lambda: iter([PNG])
         self.said: tuple[str | None, int | None] = (None, None)
 
-    def verify(self, body: bytes, headers: Mapping[str, str], account: Account) -> None:
+    def verify(self, body: bytes, headers: Mapping[str, str], account: Account, received_at: datetime) -> None:
         """Everything is believed."""
 
     def redact(self, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -214,7 +216,7 @@ class Room:
 
 
 def _now() -> Any:
-    from datetime import UTC, datetime
+    from datetime import datetime
 
     return datetime.now(UTC)
 
@@ -485,6 +487,42 @@ def test_three_killed_fetchers_end_in_a_sentence_and_not_in_a_fourth(room: Room)
     assert room.fetch(media_id) == "failed"
     assert room.attachment(media_id)["reason"] == "It could not be fetched in 3 tries."
     assert room.gateway.opened == MOST_TRIES
+
+
+def is_whole_after_a_death(room: Room) -> bool:
+    """A fetcher dies half-way; then hints come as the housekeeper gives them. Whether the file is there in the end."""
+    media_id = room.receive(picture())
+
+    def die() -> Iterator[bytes]:
+        yield PNG[:10]
+        raise Crash
+
+    room.gateway.file = die
+    with pytest.raises(Crash):
+        room.fetch(media_id)
+    room.gateway.file = lambda: iter([PNG])
+    for _ in range(MOST_TRIES):
+        room.wait()
+        room.fetch(media_id)
+    return bool(room.attachment(media_id)["state"] == "stored" and list(room.shelf.objects.values()) == [PNG])
+
+
+def test_a_file_is_whole_after_a_death(room: Room) -> None:
+    assert is_whole_after_a_death(room)
+
+
+def test_the_naive_fetcher_leaves_a_dead_ones_file_on_its_way_for_ever(room: Room) -> None:
+    spec = spec_from_file_location("naive_fetching", Path(__file__).parent / "naive" / "fetching.py")
+    assert spec is not None
+    assert spec.loader is not None
+    naive = module_from_spec(spec)
+    spec.loader.exec_module(naive)
+    fetcher = naive.NaiveFetcher.__new__(naive.NaiveFetcher)
+    vars(fetcher).update(vars(room.fetcher))
+    room.fetcher = fetcher
+    assert room.fetch(room.receive(picture())) == "stored", "it works as long as nobody dies"
+    room.shelf.objects.clear()
+    assert not is_whole_after_a_death(room)
 
 
 def test_a_bucket_that_is_away_uses_up_no_try(room: Room) -> None:

@@ -47,7 +47,7 @@ class Gateway:
     def __init__(self) -> None:
         self.facts: dict[bytes, Any] = {}
 
-    def verify(self, body: bytes, headers: Any, account: Any) -> None:
+    def verify(self, body: bytes, headers: Any, account: Any, received_at: datetime) -> None:
         """Everybody is believed."""
 
     def redact(self, body: bytes, headers: Any) -> bytes:
@@ -102,7 +102,8 @@ def test_random_graphs_of_addresses_become_one_contact_a_component(
             open_ = tx.rows("select unread_count, last_number from conversations where status <> 'resolved'")
             placed = tx.value(
                 "select count(*) from messages m join conversations c on c.id = m.conversation_id"
-                " join contacts p on p.id = m.sender_id"
+                " join contacts p on p.id = sender_contact("
+                "   m.tenant_id, m.integration_id, m.from_kind, m.from_key, m.sender_id)"
                 " where c.status <> 'resolved' and p.merged_into is null and c.contact_id = p.id"
             )
             reactions = tx.value(

@@ -165,3 +165,40 @@ def test_an_account_lost_again_and_again_burns_no_attempt(lost: Desk, told: Call
     lost.gateway.script = [Accepted("wamid.1")]
     lost.deliver()
     assert set(lost.statuses()) == {"sent"}
+
+
+def hold(desk: Desk, held: bool) -> None:
+    with desk.database.transaction(desk.agent.tenant_id) as tx:
+        tx.execute("update integrations set held_at = case when %(held)s then now() end", held=held)
+
+
+def stuck(desk: Desk) -> int:
+    with desk.database.unscoped() as tx:
+        return len(find_stuck_sends(tx, timedelta(0), 100))
+
+
+def test_what_a_person_paused_no_word_of_the_gateway_lets_go(desk: Desk, told: Callable[..., Any]) -> None:
+    hold(desk, True)
+    desk.send("wait for me")
+    desk.gateway.checkup = Checkup(ok=True, reason="Connected.")
+    for number, word in enumerate(("connected", "disconnected", "connected")):
+        told(word, number + 1)
+        assert desk.deliver() == 0
+    assert (desk.statuses(), desk.gateway.sends, desk.gateway.checks) == (["queued"], [], 0)
+    assert stuck(desk) == 0, "nobody is sent to look"
+    hold(desk, False)
+    assert stuck(desk) == 1
+    assert desk.deliver() == 1
+
+
+def test_an_account_that_was_lost_while_it_was_paused_is_asked_for_once_it_is_let_go(desk: Desk) -> None:
+    desk.gateway.script = [LOST]
+    desk.send("first")
+    desk.deliver()
+    hold(desk, True)
+    desk.gateway.checkup = Checkup(ok=True, reason="Connected.")
+    with desk.database.transaction(desk.agent.tenant_id) as tx:
+        tx.execute("update integrations set checked_at = null")
+    assert (desk.deliver(), desk.gateway.checks) == (0, 0)
+    hold(desk, False)
+    assert (desk.deliver(), desk.gateway.checks) == (1, 1)

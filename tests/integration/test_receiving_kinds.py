@@ -52,7 +52,7 @@ class FactGateway:
     def __init__(self) -> None:
         self.facts: dict[bytes, Sequence[Fact]] = {}
 
-    def verify(self, body: bytes, headers: Any, account: Account) -> None:
+    def verify(self, body: bytes, headers: Any, account: Account, received_at: datetime) -> None:
         """Everybody is believed."""
 
     def redact(self, body: bytes, headers: Any) -> bytes:

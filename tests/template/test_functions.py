@@ -62,7 +62,7 @@ def test_only_migrations_and_the_receiver_do_not_wait_for_migrations(resources: 
 def test_what_a_person_waits_for_starts_from_a_snapshot(of_type: OfType) -> None:
     functions = of_type("AWS::Lambda::Function")
     quick = {name for name, item in functions.items() if item.get("SnapStart") == {"ApplyOn": "PublishedVersions"}}
-    assert quick == {"WebhookReceiver", "SendMessage", "InboxApi", "WsConnect", "WsMessage"}
+    assert quick == {"WebhookReceiver", "SendMessage", "InboxApi", "AdminApi", "WsConnect", "WsMessage"}
 
 
 def test_housekeeping_runs_every_minute_and_never_beside_itself(of_type: OfType) -> None:

@@ -103,7 +103,7 @@ def matches(route: tuple[str, str], shown: tuple[str, str]) -> bool:
 
 def test_every_parameter_is_explained_with_its_default(template: Template) -> None:
     text = page("docs/deploy.md")
-    lines = dict(re.findall(r"^\| `(\w+)` \|([^|]*)\|", text, re.MULTILINE))
+    lines = dict(re.findall(r"^\| `([A-Z]\w+)` \|([^|]*)\|", text, re.MULTILINE))
     defaults = {name: str(item.get("Default", "")) for name, item in template["Parameters"].items()}
     assert {name: given.strip().strip("`") for name, given in lines.items()} == defaults
 

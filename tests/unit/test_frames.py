@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.domain.audience import RefusedTopic
-from parley.domain.errors import ParleyError, Unavailable
+from parley.domain.errors import ParleyError, RateLimited, Unavailable
 from parley.domain.signals import Bye, Hello, Ping, Renew, Signal, Subscribe, Sync, Typing, Unsubscribe
-from parley.edge.frames import BadFrame, Socket, read_frame, read_signal
+from parley.domain.terms import Rate
+from parley.edge.frames import MOST_REMEMBERED, BadFrame, Flood, Socket, read_frame, read_signal
 from parley.services.farewell import Dismissed
 
 
@@ -124,6 +126,47 @@ def test_what_may_pass_says_when_to_try_again() -> None:
 
     assert (answer["code"], answer["temporary"]) == ("unavailable", True)
     assert answer["retryAfterMs"] > 0
+
+
+def test_who_says_too_much_hears_when_to_go_on() -> None:
+    answer = json.loads(socket(Scripted(RateLimited(retry_after_ms=87))).answer("c", '{"action":"ping"}') or "")
+
+    assert (answer["code"], answer["temporary"], answer["retryAfterMs"]) == ("rate_limited", True, 87)
+
+
+def test_a_flood_is_refused_without_being_looked_at_and_only_its_own_connection() -> None:
+    now = [100.0]
+    listening = Scripted()
+    flood = Flood(Rate(timedelta(seconds=0.1), 10), lambda: now[0])
+    guarded = Socket(lambda: listening, lambda _id, _reason: None, flood)  # type: ignore[arg-type,return-value]
+
+    def say(connection_id: str) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(guarded.answer(connection_id, '{"action":"ping","id":1}') or "")
+        return answer
+
+    answers = [say("flooding") for _ in range(500)]
+
+    assert [answer["type"] for answer in answers] == ["ok"] * 20 + ["error"] * 480
+    assert (answers[-1]["id"], answers[-1]["code"], answers[-1]["retryAfterMs"]) == (1, "rate_limited", 100)
+    assert len(listening.heard) == 20
+    assert say("quiet")["type"] == "ok"
+    now[0] += 0.11
+    assert [say("flooding")["type"] for _ in range(2)] == ["ok", "error"]
+
+
+def test_a_container_remembers_only_so_many_connections() -> None:
+    flood = Flood(Rate(timedelta(seconds=0.1), 10), lambda: 0.0)
+    for number in range(MOST_REMEMBERED + 50):
+        flood.wait(f"c{number}")
+
+    assert len(flood._due) == MOST_REMEMBERED
+
+
+def test_the_longest_frame_is_the_deployments_choice() -> None:
+    tight = Socket(Scripted, lambda _id, _reason: None, frame_limit=20)  # type: ignore[arg-type]
+
+    assert json.loads(tight.answer("c", '{"action":"ping"}') or "")["type"] == "ok"
+    assert json.loads(tight.answer("c", '{"action":"ping", "id":1}') or "")["code"] == "bad_frame"
 
 
 def test_a_fault_of_ours_says_nothing_of_itself(caplog: pytest.LogCaptureFixture) -> None:

@@ -39,6 +39,15 @@ class Settings:
     meta_api_version: str = "v26.0"
     jwt_issuer: str = ""
     jwt_audience: str = ""
+    jwt_algorithm: str = "HS256"
+    jwt_keys_url: str = ""
+    jwt_subject_claim: str = "sub"
+    jwt_tenant_claim: str = "tenant_id"
+    jwt_role_claim: str = "role"
+    api_per_minute: int = 100
+    sends_per_minute: int = 60
+    person_per_minute: int = 1200
+    private_gateway_urls: str = ""
     send_lease_seconds: float = 30.0
     send_backoff_seconds: float = 2.0
     media_lease_seconds: float = 60.0
@@ -48,6 +57,10 @@ class Settings:
     connection_silence_seconds: float = 75.0
     max_connections_per_user: int = 10
     max_connections_per_tenant: int = 1000
+    max_frames_per_second: float = 10.0
+    max_typing_per_second: float = 1.0
+    max_frame_bytes: int = 4096
+    push_audience_limit: int = 250
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

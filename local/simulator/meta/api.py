@@ -12,7 +12,7 @@ from local.simulator.actions import Action
 from local.simulator.answers import Json
 from local.simulator.gateway import Gateway, Webhook
 from local.simulator.integrations import SimulatedIntegration
-from local.simulator.media import File
+from local.simulator.media import STALL_SECONDS, File, stalled_response
 from local.simulator.meta import bodies, uploads
 from local.simulator.meta.deeds import deed_webhook
 from local.simulator.meta.errors import MetaError
@@ -110,9 +110,15 @@ class MetaGateway(Gateway):
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not self.world.integrations.knows_token(self.provider, token):
             raise MetaError(190, "The access token is missing or unknown.")
+        if not all(map(self.connected, self._owners(token))):
+            raise MetaError(190, "The access token has expired.", subcode=463)
         if not re.fullmatch(r"v[0-9]{1,3}\.[0-9]", request.path_params.get("version", "v1.0")):
             raise MetaError(2500, "Unknown path components: the version is not one.")
         return token
+
+    def _owners(self, token: str) -> list[SimulatedIntegration]:
+        """The numbers that send with this token."""
+        return [each for each in self.world.integrations.all() if each.access_token == token]
 
     # -------------------------------------------------------------------------------------------------- messages
 
@@ -181,12 +187,14 @@ class MetaGateway(Gateway):
     async def _download(self, request: Request) -> Response:
         async def answer(_: LoggedRequest) -> Response:
             try:
-                self._token(request)
+                token = self._token(request)
             except MetaError as error:
                 return error.answer()
             file = self.world.media.get(request.path_params["media_id"])
             if file is None:
                 return Response(status_code=404)
+            if any(self.world.faults.for_file(owner.id) for owner in self._owners(token)):
+                return stalled_response(file, lambda: self.world.tempo.sleep(STALL_SECONDS))
             return Response(file.content, headers={"content-type": file.mime_type})
 
         return await self.noted(request, None, answer)

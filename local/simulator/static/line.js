@@ -22,13 +22,14 @@ export function write(integrationId, customer, from, what) {
   return post("/simulator/messages", { integrationId, from, name: customer.name, ...what });
 }
 
-export function reportRead(integrationId, from, messageIds) {
-  return post("/simulator/phone/read", { integrationId, from, messageIds });
+export function reportRead(integrationId, chat, messageIds) {
+  return post("/simulator/phone/read", { integrationId, ...chat, messageIds });
 }
 
-// Calls onChange with each change and onState with "connecting" or "live"; answers a function that hangs up.
-export function listen(integrationId, from, onChange, onState) {
-  const asked = new URLSearchParams({ integrationId, from });
+// `chat` is {from}, or {group} by its id. Calls onChange with each change and onState with "connecting" or "live"; answers
+// a function that hangs up.
+export function listen(integrationId, chat, onChange, onState) {
+  const asked = new URLSearchParams({ integrationId, ...chat });
   let stream = null;
   let again = null;
   const dial = () => {

@@ -2,16 +2,20 @@
 
 import { digitsOf, isPhone, keepCompany, keepCustomer, lastCompany, loadCustomer } from "./customer.js";
 import * as line from "./line.js";
+import { fillSamples, openDeeds } from "./sheets.js";
 import { ThreadView } from "./thread.js";
 
 const TYPING_MS = 25_000;
+const GROUP = { id: "120363041234567890", name: "Neighbours" };
 const find = (id) => document.getElementById(id);
-const view = new ThreadView(find("messages"), choose);
+const view = new ThreadView(find("messages"), choose, deeds);
 const scroller = find("scroller");
 let customer = loadCustomer();
 let company = null;
 let hangUp = () => {};
 let typingEnds = null;
+// What the next text is about: {deed: "reply" or "edit", message}, or nothing.
+let about = null;
 
 function initials(name) {
   const words = name.trim().split(/\s+/);
@@ -62,7 +66,7 @@ function onChange(change) {
 function reportSeen() {
   const unread = view.unread();
   if (!company || document.visibilityState !== "visible" || unread.length === 0) return;
-  line.reportRead(company.integrationId, digitsOf(customer.phone), unread).catch(() => {
+  line.reportRead(company.integrationId, chat(), unread).catch(() => {
     // The stream brings them again, still unread, and they are reported then.
   });
 }
@@ -72,18 +76,31 @@ function onState(state) {
   find("live").textContent = state === "live" ? "Live" : "Connecting…";
 }
 
+function inGroup() {
+  return find("in-group").checked && company.kinds.includes("group");
+}
+
+function chat() {
+  return inGroup() ? { group: GROUP.id } : { from: digitsOf(customer.phone) };
+}
+
 function open() {
   hangUp();
   view.clear();
+  view.me = digitsOf(customer.phone);
   showTyping(false);
   trouble();
-  find("company-name").textContent = company.name;
-  find("company-line").textContent = `${company.phone} · you are ${customer.name}`;
-  find("company-avatar").textContent = initials(company.name);
+  aboutNext(null);
+  find("in-group-line").hidden = !company.kinds.includes("group");
+  fillSamples(find("samples"), company.kinds, sendSample);
+  find("company-name").textContent = inGroup() ? GROUP.name : company.name;
+  const beside = inGroup() ? `a group with ${company.name}` : company.phone;
+  find("company-line").textContent = `${beside} · you are ${customer.name}`;
+  find("company-avatar").textContent = initials(inGroup() ? GROUP.name : company.name);
   for (const button of find("companies").querySelectorAll("button")) {
     button.setAttribute("aria-pressed", String(button.dataset.id === company.integrationId));
   }
-  hangUp = line.listen(company.integrationId, digitsOf(customer.phone), onChange, onState);
+  hangUp = line.listen(company.integrationId, chat(), onChange, onState);
 }
 
 // ------------------------------------------------------------------------------------------------ the panel
@@ -111,7 +128,7 @@ function companyButton(each) {
   avatar.setAttribute("aria-hidden", "true");
   avatar.textContent = initials(each.name);
   const words = document.createElement("span");
-  for (const [className, text] of [["name", each.name], ["line", each.phone], ["line", each.tenantName]]) {
+  for (const [className, text] of [["name", each.name], ["line", `${each.phone} · ${each.tenantName}`]]) {
     const part = document.createElement("span");
     part.className = className;
     part.textContent = text;
@@ -124,6 +141,10 @@ function companyButton(each) {
   return row;
 }
 
+find("in-group").addEventListener("change", () => {
+  panel(false);
+  if (company) open();
+});
 find("panel-open").addEventListener("click", () => panel(true));
 find("panel-close").addEventListener("click", () => {
   panel(false);
@@ -151,8 +172,9 @@ find("you").addEventListener("submit", (event) => {
 // Answers whether it went; what did not is said above the composer.
 async function write(what) {
   trouble();
+  const where = inGroup() ? { group: GROUP } : {};
   try {
-    await line.write(company.integrationId, customer, digitsOf(customer.phone), what);
+    await line.write(company.integrationId, customer, digitsOf(customer.phone), { ...where, ...what });
     return true;
   } catch (error) {
     trouble(`Not sent. ${error.message}`);
@@ -164,8 +186,41 @@ async function send() {
   const text = find("text").value;
   if (!company || text.trim() === "") return;
   find("text").value = "";
+  const to = about;
+  aboutNext(null);
   // Nothing written is lost: it goes back unless something new stands there already.
-  if (!(await write({ kind: "text", text })) && find("text").value === "") find("text").value = text;
+  if (!(await write(worded(text, to))) && find("text").value === "") find("text").value = text;
+}
+
+function worded(text, to) {
+  if (to?.deed === "edit") return { kind: "edit", target: to.message.id, text };
+  return { kind: "text", text, ...(to ? { replyTo: to.message.id } : {}) };
+}
+
+function aboutNext(next) {
+  if (about?.deed === "edit" && !next) find("text").value = "";
+  about = next;
+  find("about").hidden = !next;
+  if (!next) return;
+  const words = next.message.text || next.message.kind;
+  find("about-words").textContent = next.deed === "edit" ? `Change “${words}”` : `Answer “${words}”`;
+  if (next.deed === "edit") find("text").value = next.message.text;
+  find("text").focus();
+}
+
+function sendSample(kind) {
+  const text = find("text").value;
+  if (kind !== "device") return write({ kind });
+  if (text.trim() === "") return trouble("Write a text first: it goes out as if typed on the company's own phone.");
+  find("text").value = "";
+  return write({ kind, text });
+}
+
+function deeds(message) {
+  openDeeds(find("deeds"), company.kinds, message, view.isMine(message), (deed, emoji) => {
+    if (deed === "reply" || deed === "edit") aboutNext({ deed, message });
+    else write({ kind: deed, target: message.id, ...(emoji ? { emoji } : {}) });
+  });
 }
 
 function choose(message, { kind, id, title, description }) {
@@ -205,6 +260,7 @@ find("text").addEventListener("keydown", (event) => {
   event.preventDefault();
   send();
 });
+find("about-end").addEventListener("click", () => aboutNext(null));
 find("newest").addEventListener("click", toEnd);
 scroller.addEventListener("scroll", () => {
   if (nearEnd()) find("newest").hidden = true;

@@ -20,11 +20,16 @@ const COMPANY = {
   played: ["ticks", "played"],
 };
 
+// What has neither a file nor words that tell what it is.
+const KINDS = { location: "Location", contacts: "Contact", template: "Template" };
+
 export class ThreadView {
-  // onChoose is called with a message and the button or row of it that was picked.
-  constructor(list, onChoose) {
+  // onChoose is called with a message and the button or row of it that was picked, onDeeds with a message to act on.
+  constructor(list, onChoose, onDeeds) {
     this.list = list;
     this.onChoose = onChoose;
+    this.onDeeds = onDeeds;
+    this.me = null;
     this.clear();
   }
 
@@ -32,6 +37,11 @@ export class ThreadView {
     this.messages = new Map();
     this.lastDay = null;
     this.list.replaceChildren();
+  }
+
+  // In a group, only what this customer wrote.
+  isMine(message) {
+    return message.author === "customer" && (!message.sender || message.sender === this.me);
   }
 
   // Draws a message or draws it anew; answers whether it was not there before.
@@ -46,7 +56,7 @@ export class ThreadView {
     }
     this.separate(message.at);
     const row = document.createElement("li");
-    row.className = `bubble ${message.author === "customer" ? "customer" : "company-side"}`;
+    row.className = `bubble ${this.isMine(message) ? "customer" : "company-side"}`;
     row.dataset.id = message.id;
     const drawn = { message, row, meta: null };
     this.messages.set(message.id, drawn);
@@ -57,13 +67,14 @@ export class ThreadView {
 
   draw(drawn) {
     const { message, row } = drawn;
-    const who = message.sender ?? (message.author === "customer" ? "You" : "The company");
-    row.replaceChildren(labelled(message.sender ? "sender" : "unseen", message.sender ? who : `${who} wrote:`));
+    const member = message.sender && !this.isMine(message) ? `+${message.sender}` : null;
+    const who = message.author === "customer" ? "You" : "The company";
+    row.replaceChildren(labelled(member ? "sender" : "unseen", member ?? `${who} wrote:`));
     const quoted = message.replyTo && this.messages.get(message.replyTo);
     if (quoted) row.append(labelled("quote", quoted.message.text || quoted.message.kind));
-    if (message.deleted) row.append(labelled("kind", "deleted"));
+    if (message.deleted) row.append(labelled("kind", "This message was deleted"));
     else if (message.media) row.append(file(message));
-    else if (message.kind !== "text") row.append(labelled("kind", message.kind));
+    else if (KINDS[message.kind]) row.append(labelled("kind", KINDS[message.kind]));
     if (message.text) {
       const words = labelled("words", message.text);
       words.dir = "auto";
@@ -73,6 +84,15 @@ export class ThreadView {
     drawn.meta = meta(message);
     row.append(drawn.meta);
     if (message.reactions.length > 0) row.append(labelled("reactions", message.reactions.join(" ")));
+    if (!message.deleted) row.append(this.handle(message));
+  }
+
+  handle(message) {
+    const button = labelled("handle", "⋯");
+    button.type = "button";
+    button.setAttribute("aria-label", "React, reply and more");
+    button.addEventListener("click", () => this.onDeeds(message));
+    return button;
   }
 
   option(message, choice) {
@@ -143,7 +163,7 @@ function file(message) {
   return link;
 }
 
-const ELEMENTS = { words: "div", quote: "div", reactions: "div", choice: "button", file: "a", sender: "div" };
+const ELEMENTS = { handle: "button", words: "div", quote: "div", reactions: "div", choice: "button", file: "a", sender: "div" };
 
 function labelled(className, text) {
   const part = document.createElement(ELEMENTS[className] ?? "span");

@@ -149,8 +149,8 @@ def _buttons(body: bytes) -> Send:
     if len(fields["Buttons"]) > 3:
         raise WuzError(400, "buttons cant more than 3")
     items = [decoded(json.dumps(one).encode(), ButtonId=str, ButtonText=str) for one in fields["Buttons"]]
-    buttons = [{"id": one["ButtonId"] or "", "title": one["ButtonText"] or ""} for one in items]
-    return _send("interactive", fields, fields["Title"], content={"type": "buttons", "buttons": buttons})
+    buttons = [{"kind": "button", "id": one["ButtonId"] or "", "title": one["ButtonText"] or ""} for one in items]
+    return _send("interactive", fields, fields["Title"], content={"choices": buttons})
 
 
 def _list(body: bytes) -> Send:
@@ -163,8 +163,11 @@ def _list(body: bytes) -> Send:
     sections = [decoded(json.dumps(one).encode(), title=str, rows=list) for one in fields["Sections"] or []]
     listed = [row for section in sections for row in section["rows"] or []] + (fields["List"] or [])
     items = [decoded(json.dumps(row).encode(), title=str, desc=str, RowId=str) for row in listed]
-    rows = [{"id": row["RowId"] or row["title"], "title": row["title"], "description": row["desc"]} for row in items]
-    content = {"type": "list", "button": fields["ButtonText"], "rows": rows}
+    rows = [
+        {"kind": "list", "id": row["RowId"] or row["title"], "title": row["title"], "description": row["desc"] or None}
+        for row in items
+    ]
+    content = {"button": fields["ButtonText"], "choices": rows}
     return _send("interactive", fields, fields["Desc"], content=content)
 
 

@@ -4,18 +4,23 @@ with something in it.
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import jwt
 import pytest
 
+from parley import wiring
 from parley.domain.principal import Principal
 from parley.edge.api import Api
 from parley.edge.authentication import Authenticator
@@ -210,3 +215,54 @@ def make_message(database: Database) -> Callable[..., uuid.UUID]:
 def thread(make_conversation: Callable[..., Thread], tenant: uuid.UUID, integration: uuid.UUID) -> Thread:
     """One open conversation of the one company."""
     return make_conversation(tenant, integration)
+
+
+FUNCTIONS = Path(__file__).parents[3] / "functions"
+
+
+def start_anew() -> None:
+    """Forget what a container keeps."""
+    rooms = [module for name, module in sys.modules.items() if name.startswith("parley.wiring")]
+    for made in [made for room in rooms for made in vars(room).values()]:
+        if hasattr(made, "cache_clear"):
+            made.cache_clear()
+
+
+@pytest.fixture
+def deployed(aws: Any, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """Start a function by its folder, in an account with the queues, the bucket and the secrets."""
+    place = urlsplit(database_url)
+    deployment = json.dumps({"current": "1", "key_1": "k" * 32, "jwt_hs256": JWT_SECRET})
+    login = json.dumps({"username": place.username, "password": place.password or "none"})
+    aws.s3.create_bucket(Bucket="parley-test", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    environment = {
+        "DEPLOYMENT_SECRET_ARN": aws.secrets.create_secret(Name="deployment", SecretString=deployment)["ARN"],
+        "DATABASE_SECRET_ARN": aws.secrets.create_secret(Name="database", SecretString=login)["ARN"],
+        "DATABASE_HOST": str(place.hostname),
+        "DATABASE_PORT": str(place.port),
+        "DATABASE_NAME": place.path[1:],
+        "DATABASE_SSLMODE": "disable",
+        "OUTBOUND_QUEUE_URL": aws.sqs.create_queue(QueueName="outbound")["QueueUrl"],
+        "PUSH_QUEUE_URL": aws.sqs.create_queue(QueueName="push")["QueueUrl"],
+        "BUCKET_NAME": "parley-test",
+        "CONNECTIONS_URL": aws.url,
+        "WEBSOCKET_URL": "wss://socket.example.com/live",
+        "JWT_ISSUER": ISSUER,
+        "JWT_AUDIENCE": AUDIENCE,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    start_anew()
+
+    def start(name: str) -> ModuleType:
+        specification = importlib.util.spec_from_file_location(f"{name}_app", FUNCTIONS / name / "app.py")
+        assert specification
+        assert specification.loader
+        module = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(module)
+        return module
+
+    yield start
+    if wiring.database.cache_info().currsize:
+        wiring.database().close()
+    start_anew()

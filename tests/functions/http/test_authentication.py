@@ -8,6 +8,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,8 +59,8 @@ def test_a_token_is_its_user_with_the_role_of_the_row(
 ) -> None:
     for scheme in ("Bearer", "bearer", "BEARER"):
         found = authenticator.authenticate({"authorization": f"{scheme} {token_of(agent, role='owner', name='Root')}"})
-        assert found == agent
-    assert authenticator.authenticate_token(token_of(agent)) == agent
+        assert replace(found, until=None) == agent
+    assert replace(authenticator.authenticate_token(token_of(agent)), until=None) == agent
 
 
 def test_a_changed_role_counts_from_the_next_request(
@@ -90,7 +91,7 @@ def test_a_subject_nobody_added_or_somebody_disabled_is_forbidden(
 def bad_claims() -> Iterator[dict[str, Any]]:
     """What makes a token of otherwise valid claims worthless."""
     now = int(time.time())
-    for name in ("iss", "aud", "exp", "sub", "tenant_id"):
+    for name in ("iss", "aud", "exp", "sub"):
         yield {name: None}
     for name in ("iss", "aud", "sub", "tenant_id", "exp", "nbf", "iat"):
         for value in ([], {}, [1], {"a": 1}, "", "\0", "\ud800", "x" * 300):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -18,56 +16,9 @@ from parley import wiring
 from parley.domain.principal import Principal
 from parley.edge.api import Api
 
-from .conftest import AUDIENCE, ISSUER, JWT_SECRET, Reply, Thread, ask, event
+from .conftest import Reply, Thread, ask, event
 
 FUNCTIONS = Path(__file__).parents[3] / "functions"
-
-
-def start_anew() -> None:
-    """Forget what a container keeps."""
-    for made in vars(wiring).values():
-        if hasattr(made, "cache_clear"):
-            made.cache_clear()
-
-
-@pytest.fixture
-def deployed(aws: Any, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
-    """Start a function by its folder, in an account with the queues, the bucket and the secrets."""
-    place = urlsplit(database_url)
-    deployment = json.dumps({"current": "1", "key_1": "k" * 32, "jwt_hs256": JWT_SECRET})
-    login = json.dumps({"username": place.username, "password": place.password or "none"})
-    aws.s3.create_bucket(Bucket="parley-test", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    environment = {
-        "DEPLOYMENT_SECRET_ARN": aws.secrets.create_secret(Name="deployment", SecretString=deployment)["ARN"],
-        "DATABASE_SECRET_ARN": aws.secrets.create_secret(Name="database", SecretString=login)["ARN"],
-        "DATABASE_HOST": str(place.hostname),
-        "DATABASE_PORT": str(place.port),
-        "DATABASE_NAME": place.path[1:],
-        "DATABASE_SSLMODE": "disable",
-        "OUTBOUND_QUEUE_URL": aws.sqs.create_queue(QueueName="outbound")["QueueUrl"],
-        "PUSH_QUEUE_URL": aws.sqs.create_queue(QueueName="push")["QueueUrl"],
-        "BUCKET_NAME": "parley-test",
-        "CONNECTIONS_URL": aws.url,
-        "WEBSOCKET_URL": "wss://socket.example.com/live",
-        "JWT_ISSUER": ISSUER,
-        "JWT_AUDIENCE": AUDIENCE,
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    start_anew()
-
-    def start(name: str) -> ModuleType:
-        specification = importlib.util.spec_from_file_location(f"{name}_app", FUNCTIONS / name / "app.py")
-        assert specification
-        assert specification.loader
-        module = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(module)
-        return module
-
-    yield start
-    if wiring.database.cache_info().currsize:
-        wiring.database().close()
-    start_anew()
 
 
 def test_the_inbox_is_read_by_a_person_of_the_database(
@@ -137,7 +88,14 @@ class Plain(yaml.SafeLoader):
 Plain.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 
 
-@pytest.mark.parametrize(("function", "made"), [("inbox_api", wiring.inbox_api), ("send_message", wiring.sending_api)])
+@pytest.mark.parametrize(
+    ("function", "made"),
+    [
+        ("inbox_api", wiring.inbox_api),
+        ("send_message", wiring.sending_api),
+        ("admin_api", wiring.admin_api),
+    ],
+)
 def test_the_template_and_the_code_agree_on_the_routes(
     deployed: Callable[[str], ModuleType], function: str, made: Callable[[], Api]
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from parley.domain.errors import Unavailable
 from parley.domain.events import message_new
 from parley.domain.principal import Principal
+from parley.domain.terms import Terms
 from parley.edge.api import Api
 from parley.edge.authentication import Authenticator
 from parley.edge.routes_health import add_health_routes
@@ -47,7 +48,7 @@ def api(database: Database, authenticator: Authenticator) -> Api:
         events_after=partial(events_after, database),
         snapshot=partial(snapshot, database),
         issue_ticket=lambda caller: issue(database, caller, SOCKET_URL, timedelta(seconds=30)),
-        presence=partial(presence, database),
+        presence=lambda caller: presence(database, caller, Terms()),
     )
     add_realtime_routes(api, realtime)
     return api

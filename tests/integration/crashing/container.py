@@ -19,26 +19,32 @@ import httpx
 
 import parley.wiring
 from parley.cloud.ports import Bucket, Sealer
+from parley.domain.terms import Terms
 from parley.domain.tokens import DeploymentKeys
 from parley.providers.base import Provider
 from parley.providers.meta import Meta
+from parley.providers.patience import USUAL
+from parley.providers.registry import PROOFS
 from parley.services.accept import Intake
-from parley.services.deliver import Deliverer
+from parley.services.deliver import AROUND_A_SEND, Deliverer
+from parley.services.distribute import Distributor
 from parley.services.fetch_media import PendingFile, hint_all
 from parley.services.housekeep import Housekeeper
 from parley.services.lost_accounts import resume
 from parley.services.outbox import Outbox
 from parley.services.process import Processor
 from parley.services.push import Pusher
+from parley.services.take_apart import no_apps
 from parley.store.database import Database
 from parley.store.ids import new_id
+from parley.store.push_leases import Chunk
 
 from .faults import Life, Points
 from .ports import Desk, FragileBucket, FragileConnections, FragileDatabase, FragileQueue, FragileWire
 from .queues import ModelQueue
 
 FUNCTIONS = Path(__file__).parents[3] / "functions"
-LEASE = timedelta(seconds=30)
+LEASE = USUAL.longest + AROUND_A_SEND
 BACKOFF = timedelta(seconds=2)
 SILENCE = timedelta(seconds=75)
 
@@ -59,7 +65,7 @@ class Outside:
     sealer: Sealer
     keys: DeploymentKeys
     deliverer: MakeDeliverer = Deliverer
-    milliseconds_left: int = 60_000
+    milliseconds_left: int = 180_000
     pushes: bool = True
     database_answers: bool = True
 
@@ -87,7 +93,9 @@ class Container:
         meta = Meta(self._http, api_url="http://gateway.test", version="v26.0")
         self._providers: dict[str, Provider] = {"meta": meta}
         self.connections = FragileConnections(self.life, outside.desk)
-        pusher = Pusher(self._database, self.connections, self._queues["push"], pause=lambda _seconds: None)
+        pusher = Pusher(
+            self._database, self.connections, self._queues["push"], pause=lambda _seconds: None, hold=timedelta(0)
+        )
         self._pusher = pusher if outside.pushes else Silence()
         self._deliverer = outside.deliverer(
             self._database,
@@ -137,7 +145,14 @@ class Container:
 
     def intake(self) -> Intake:
         return Intake(
-            {"meta": Meta.handshake}, lambda: self._outside.keys, self._queues["inbound"], self._bucket, self.new_id
+            {"meta": Meta.handshake},
+            lambda: self._outside.keys,
+            self._queues["inbound"],
+            self._bucket,
+            self.new_id,
+            no_apps,
+            no_apps,
+            PROOFS,
         )
 
     def processor(self) -> Processor:
@@ -151,6 +166,14 @@ class Container:
 
     def patient_pusher(self) -> Pusher | Silence:
         return self._pusher
+
+    def push_chunk(self, tenant_id: UUID, after: str | None, up_to: str | None) -> None:
+        """Push to all connections or a chunk of them."""
+        if isinstance(self._pusher, Pusher):
+            self._pusher.push(tenant_id, Chunk(after or "", up_to))
+
+    def distributor(self) -> Distributor:
+        return Distributor(self._database, self._pusher.wake, Terms(), Terms().idle)
 
     def inbound_queue(self) -> FragileQueue:
         return self._queues["inbound"]

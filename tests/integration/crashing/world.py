@@ -25,7 +25,10 @@ from parley.domain.tokens import DeploymentKeys
 from parley.edge.frames import Socket
 from parley.services.connect import connect, forget
 from parley.services.listen import Listening
+from parley.services.notice import Notices
 from parley.services.outbox import SendRequest
+from parley.services.show_typing import Typists
+from parley.services.whisper import Whisper
 from parley.store.database import Database
 
 from .container import LEASE, Container, MakeDeliverer, Outside
@@ -75,7 +78,7 @@ class World:
         *,
         deliverer: MakeDeliverer | None = None,
         most_receives: int = 100,
-        milliseconds_left: int = 60_000,
+        milliseconds_left: int = 180_000,
         pushes: bool = True,
         order: random.Random | None = None,
     ) -> None:
@@ -174,7 +177,11 @@ class World:
             return
         company, terms, connection_id = self.company, Terms(), self._connection_id
         connect(company.database, self._process.connections, company.agent, connection_id, terms)
-        listening = Listening(company.database, terms, lambda: datetime.now(UTC))
+        nobody = ModelQueue(self.clock, visibility=30)
+        notices = Notices(company.database, nobody, terms)
+        whisper = Whisper(company.database, self._process.connections, notices.presence_changed)
+        typists = Typists(company.database, whisper, nobody, terms, lambda: datetime.now(UTC))
+        listening = Listening(company.database, terms, lambda: datetime.now(UTC), typists, notices)
         socket = Socket(lambda: listening, lambda _id, _reason: None)
         hello = {"action": "hello", "id": "1", "v": 1, "cursor": None, "topics": ["tenant", "user"]}
         welcome = json.loads(socket.answer(connection_id, json.dumps(hello)) or "{}")

@@ -7,6 +7,7 @@ import random
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -20,13 +21,17 @@ import pytest
 from parley.cloud.ports import Gone
 from parley.domain.events import TENANT_TOPIC, NewEvent
 from parley.domain.principal import Principal
-from parley.domain.terms import Terms
+from parley.domain.terms import Rate, Terms
 from parley.edge.frames import Socket
+from parley.services.announce import Announcer
 from parley.services.connect import connect
 from parley.services.farewell import say_bye
 from parley.services.listen import Listening
+from parley.services.notice import Notices
 from parley.services.process import Processor
 from parley.services.push import Pusher
+from parley.services.show_typing import Typists
+from parley.services.whisper import Whisper
 from parley.store.database import Database, Transaction
 from parley.store.event_log import append_events
 
@@ -66,27 +71,54 @@ class Wires:
 
 
 class PushHints:
-    """The push queue in memory."""
+    """A queue in memory. `delays`: in seconds, of the messages in `sent`."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
+        self.delays: list[int] = []
 
     def send(self, body: str, group_id: str, delay_seconds: int = 0) -> None:
         self.sent.append(json.loads(body))
+        self.delays.append(delay_seconds)
 
     def change_visibility(self, receipt: str, seconds: int) -> None:
         raise AssertionError("nobody should ask")
 
 
+@dataclass(frozen=True)
+class Queues:
+    """The queues that sockets write to."""
+
+    push: PushHints
+    outbound: PushHints
+
+
 class Office:
     """A tenant's agents at their sockets."""
 
-    def __init__(self, database: Database, wires: Wires, terms: Terms) -> None:
+    def __init__(self, database: Database, wires: Wires, terms: Terms, queues: Queues) -> None:
         self.database = database
         self.wires = wires
         self.terms = terms
-        listening = Listening(database, terms, lambda: datetime(2026, 1, 1, tzinfo=UTC))
-        self.socket = Socket(lambda: listening, lambda id_, reason: say_bye(wires, id_, reason))
+        self.queues = queues
+        self.measured: list[tuple[str, tuple[float, ...]]] = []
+        self.notices = Notices(database, queues.push, terms)
+        self.whisper = Whisper(database, wires, self.notices.presence_changed)
+        self.announcer = Announcer(database, self.whisper, self.notices, terms)
+        self.typists = Typists(database, self.whisper, queues.outbound, terms, lambda: datetime.now(UTC))
+        listening = Listening(
+            database,
+            terms,
+            lambda: datetime(2026, 1, 1, tzinfo=UTC),
+            self.typists,
+            self.notices,
+            lambda metric, *values: self.measured.append((metric, values)),
+        )
+        self.socket = Socket(lambda: listening, self.say_bye)
+
+    def say_bye(self, connection_id: str, reason: Any) -> None:
+        """Tell a connection why it ends, and close it."""
+        say_bye(self.wires, connection_id, reason)
 
     def connect(self, agent: Principal, connection_id: str | None = None) -> str:
         """Open a socket for an agent; answer its id."""
@@ -158,20 +190,26 @@ def hints() -> PushHints:
 
 @pytest.fixture
 def terms() -> Terms:
-    """The usual terms, three connections a person."""
-    return Terms(per_user=3, per_tenant=20)
+    """The usual terms, three connections a person; a test says more a second than a person does."""
+    return Terms(per_user=3, per_tenant=20, frames=Rate(timedelta(seconds=0.1), 1000))
 
 
 @pytest.fixture
-def office(database: Database, wires: Wires, terms: Terms) -> Office:
+def queues() -> Queues:
+    """What sockets write to, apart from what pushers do."""
+    return Queues(PushHints(), PushHints())
+
+
+@pytest.fixture
+def office(database: Database, wires: Wires, terms: Terms, queues: Queues) -> Office:
     """Agents at their sockets."""
-    return Office(database, wires, terms)
+    return Office(database, wires, terms, queues)
 
 
 @pytest.fixture
 def pusher(database: Database, wires: Wires, hints: PushHints) -> Pusher:
-    """A pusher that does not really pause."""
-    return Pusher(database, wires, hints, pause=lambda _seconds: None)
+    """A pusher that does not really pause, and forgets at once that somebody could not be reached."""
+    return Pusher(database, wires, hints, pause=lambda _seconds: None, hold=timedelta(0))
 
 
 @pytest.fixture

@@ -389,18 +389,10 @@ def test_presence_says_who_is_here_and_what_they_look_at(
     office.say(office.listen(hidden), "ping", visible=False, idleMs=0)
     office.listen(make_user(make_tenant("Other"), "Eve"))
 
-    here = presence(database, agent)["data"]
+    here = presence(database, agent, office.terms)["data"]
 
     assert here["online"] == 1
     assert [(user["name"], user["state"], user["viewing"]) for user in here["users"]] == [
         ("Ana", "online", [str(conversation_id)]),
         ("Dora", "away", []),
     ]
-
-
-def test_typing_is_refused_with_a_code(office: Any, agent: Principal) -> None:
-    connection = office.listen(agent)
-
-    error = office.say(connection, "typing", conversationId=str(uuid4()), on=True)
-
-    assert (error["type"], error["code"], error["temporary"]) == ("error", "unsupported_capability", False)

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from parley.cloud.ports import PostFailed, Throttled
 from parley.domain.errors import Unavailable
 from parley.domain.principal import Principal
 from parley.services.push import Pusher
 from parley.store.database import Database
+from parley.store.push_leases import Chunk
 
 Make = Callable[..., Any]
 
@@ -104,6 +107,33 @@ def test_a_throttled_post_is_tried_twice_more(
     pusher.wake(agent.tenant_id)
 
     assert wires.seqs(connection) == [1]
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_dead_and_a_slow_connection_change_nothing_for_the_others(
+    guarded: bool,
+    database: Database,
+    office: Any,
+    agent: Principal,
+    raw: Any,
+    wires: Any,
+    hints: Any,
+    naive: Any,
+    make_user: Make,
+) -> None:
+    people = [make_user(agent.tenant_id, f"Agent {number}") for number in range(10)]
+    dead, slow, *others = (office.listen(person) for person in people)
+    wires.gone.add(dead)
+    wires.troubles[slow] = [Throttled() for _ in range(30)]
+    pushes = Pusher if guarded else naive("posting").Unguarded
+    pusher = pushes(database, wires, hints, pause=lambda _seconds: None)
+
+    for _ in range(3):
+        raw.write(agent.tenant_id)
+        pusher.wake(agent.tenant_id)
+
+    heard = [wires.seqs(connection) for connection in others]
+    assert (heard == [[1, 2, 3]] * 8) is guarded
 
 
 def test_what_was_not_posted_comes_with_the_next_push_in_one_range(
@@ -227,6 +257,104 @@ def test_a_large_audience_is_left_to_the_queue(
     assert [wires.seqs(connection) for connection in connections] == [[1], [1], [1]]
 
 
+def test_a_large_audience_goes_to_the_queue_in_chunks_that_hold_everybody_once(
+    database: Database, office: Any, agent: Principal, raw: Any, wires: Any, hints: Any, make_user: Make
+) -> None:
+    people = [agent, make_user(agent.tenant_id, "Otto"), make_user(agent.tenant_id, "Pia")]
+    connections = [office.listen(person) for person in people for _ in range(3)]
+    raw.write(agent.tenant_id)
+    large = Pusher(database, wires, hints, audience_limit=4, chunk=4)
+    large.wake(agent.tenant_id)
+
+    with database.transaction(agent.tenant_id) as tx:
+        ids = [row["id"] for row in tx.rows("select id from connections order by id")]
+    assert [(hint["after"], hint["upTo"]) for hint in hints.sent] == [("", ids[3]), (ids[3], ids[7]), (ids[7], None)]
+    assert wires.batches(connections[0]) == []
+
+    first, second, third = (Chunk(hint["after"], hint["upTo"]) for hint in hints.sent)
+    large.push(agent.tenant_id, second)
+    assert [len(wires.seqs(id_)) for id_ in ids] == [0] * 4 + [1] * 4 + [0]
+    late = office.listen(make_user(agent.tenant_id, "Quim"))
+    for chunk in (first, third, second):
+        large.push(agent.tenant_id, chunk)
+    assert [len(wires.seqs(id_)) for id_ in ids] == [1] * 9
+    assert wires.seqs(late) == [], "they began after it"
+    with database.transaction(agent.tenant_id) as tx:
+        assert tx.value("select count(*) from push_leases where lease is not null") == 0
+
+
+def test_a_chunk_is_pushed_by_one_at_a_time_and_nothing_wanted_meanwhile_is_lost(
+    database: Database, office: Any, agent: Principal, raw: Any, wires: Any, hints: Any
+) -> None:
+    connection = office.listen(agent)
+    chunk = Chunk("", "zzzz")
+    twice = iter(["once"])
+
+    def commit_another(_connection_id: str) -> None:
+        if next(twice, None):
+            other = Database(database._conninfo)
+            type(raw)(other).write(agent.tenant_id)
+            Pusher(other, wires, hints).push(agent.tenant_id, chunk)
+            other.close()
+
+    wires.before_post = commit_another
+    raw.write(agent.tenant_id)
+    Pusher(database, wires, hints).push(agent.tenant_id, chunk)
+
+    assert [(batch["from"], batch["to"]) for batch in wires.batches(connection)] == [(0, 1), (1, 2)]
+    assert hints.sent == []
+
+
+def test_who_cannot_be_reached_is_left_alone_for_a_while_and_looked_after_then(
+    database: Database, office: Any, agent: Principal, raw: Any, wires: Any, hints: Any
+) -> None:
+    slow, quick = office.listen(agent), office.listen(agent)
+    tries: list[str] = []
+    wires.before_post = tries.append
+    wires.troubles[slow] = [Throttled() for _ in range(3)]
+    pauses: list[float] = []
+    pusher = Pusher(database, wires, hints, pause=pauses.append)
+    for _ in range(5):
+        raw.write(agent.tenant_id)
+        pusher.wake(agent.tenant_id)
+
+    assert (tries.count(slow), len(pauses)) == (3, 2), "the others waited for it once"
+    assert wires.seqs(quick) == [1, 2, 3, 4, 5]
+    assert (hints.sent, hints.delays) == ([{"v": 1, "tenantId": str(agent.tenant_id)}], [5])
+    with database.transaction(agent.tenant_id) as tx:
+        tx.execute("update connections set held_until = now() where held_until is not null")
+    pusher.push(agent.tenant_id)
+    assert [(batch["from"], batch["to"]) for batch in wires.batches(slow)] == [(0, 5)]
+
+
+def test_a_push_is_measured(
+    database: Database, office: Any, agent: Principal, raw: Any, wires: Any, hints: Any
+) -> None:
+    fine, failing, gone = (office.listen(agent) for _ in range(3))
+    wires.troubles[failing] = [PostFailed()]
+    wires.gone.add(gone)
+    raw.write(agent.tenant_id)
+    with database.transaction(agent.tenant_id) as tx:
+        committed = tx.value("select occurred_at from events").timestamp()
+    noted: list[tuple[str, tuple[float, ...]]] = []
+    pusher = Pusher(
+        database,
+        wires,
+        hints,
+        now=lambda: committed + 0.25,
+        meter=lambda metric, *values: noted.append((metric, values)),
+    )
+
+    pusher.wake(agent.tenant_id)
+
+    assert wires.seqs(fine) == [1]
+    assert noted == [
+        ("realtime.latency", (250.0,)),
+        ("realtime.push.success", (1,)),
+        ("realtime.push.failure", (1,)),
+    ]
+
+
 def test_a_push_decided_before_a_hello_does_not_move_that_hello(
     database: Database, office: Any, agent: Principal, raw: Any, pusher: Pusher, wires: Any
 ) -> None:
@@ -238,7 +366,7 @@ def test_a_push_decided_before_a_hello_does_not_move_that_hello(
 
     def say_hello_again(_connection_id: str) -> None:
         wires.before_post = lambda _connection_id: None
-        other = type(office)(Database(database._conninfo), wires, office.terms)
+        other = type(office)(Database(database._conninfo), wires, office.terms, office.queues)
         welcome = other.say(connection, "hello", v=1, cursor=f"{epoch}.0:0", topics=["tenant"])
         assert (welcome["to"], [event["seq"] for event in welcome["events"]]) == (2, [1])
         with other.database.transaction(agent.tenant_id) as tx:

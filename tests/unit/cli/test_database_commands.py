@@ -143,6 +143,34 @@ def test_an_account_is_connected_with_credentials_that_open_and_a_url_that_verif
     assert capsys.readouterr().err == "parley: the tenant has connected this account already\n"
 
 
+def test_another_gateway_takes_its_own_credentials_and_settings(
+    database: Database,
+    database_url: str,
+    tenant: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    secret = {"current": "1", "key_1": "1" * 64}
+    where = ["--tenant", str(tenant), "--api-url", "https://api.example", "--deployment-secret", "-"]
+    connect = ["integration", "connect", "Shop", *where, "--account-id", "shop", "--database", database_url]
+    monkeypatch.setenv("EVOLUTION_API_KEY", "the-key")
+    monkeypatch.setenv("EVOLUTION_JWT_KEY", "the-jwt-key")
+    monkeypatch.setattr("sys.stdin", StringIO(json.dumps(secret)))
+    assert main([*connect, "--provider", "evolution", "--setting", "baseUrl=https://evolution.example"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    with database.unscoped() as tx:
+        stored = find_integrations(tx, {UUID(made["id"])})[UUID(made["id"])]
+    keys = DeploymentKeys.from_secret(secret)
+    opened = Sealer(keys.derive_all(CREDENTIALS_PURPOSE), keys.current).open(
+        stored.credentials, tenant, stored.id, "provider"
+    )
+    assert opened == {"api_key": "the-key", "jwt_key": "the-jwt-key"}
+    assert (stored.provider, stored.settings) == ("evolution", {"baseUrl": "https://evolution.example"})
+    with pytest.raises(SystemExit):
+        main([*connect, "--provider", "evolution", "--setting", "baseUrl"])
+    assert "should be NAME=VALUE" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"current": "1", "key_1": "short"}', "not json"])
 def test_what_is_no_deployment_secret_is_refused(
     text: str, tenant: UUID, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

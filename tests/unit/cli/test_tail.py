@@ -95,15 +95,20 @@ def test_the_local_stack_can_be_put_into_a_shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PARLEY_LOCAL_DIR", str(tmp_path))
-    integration = {"id": "i-1", "webhookUrl": "http://w", "verifyToken": "v", "secret": "s", "accountId": "123"}
+    known = {"webhookUrl": "http://w", "verifyToken": "v", "secret": "s", "accountId": "123"}
+    numbers = [{"id": "i-1", "provider": "meta", **known}, {"id": "i-2", "provider": "zapi", **known}]
     people = [{"name": "Ana", "token": "$(hostile) 'word'"}]
-    company = {"name": "Demo", "id": "t-1", "users": people, "apiKey": "pk_1", "integrations": [integration]}
+    company = {"name": "Demo", "id": "t-1", "users": people, "apiKey": "pk_1", "integrations": numbers}
     stack = {"baseUrl": "http://127.0.0.1:8080", "websocketUrl": "ws://127.0.0.1:8080/ws", "tenants": [company]}
     (tmp_path / "demo.json").write_text(json.dumps(stack))
     assert main(["demo"]) == 0
     script = capsys.readouterr().out + 'printf "%s|%s" "$API" "$TOKEN"'
     shown = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     assert shown.stdout == "http://127.0.0.1:8080|$(hostile) 'word'"
+    assert main(["demo", "--provider", "zapi"]) == 0
+    assert "INTEGRATION=i-2\n" in capsys.readouterr().out
+    assert main(["demo", "--provider", "pigeon"]) == 1
+    assert capsys.readouterr().err == "parley: Demo has no number at 'pigeon'\n"
 
 
 async def test_a_person_is_chosen_by_name(

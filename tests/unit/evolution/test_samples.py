@@ -15,6 +15,7 @@ from parley.domain.incoming import (
     Deletion,
     Edit,
     Fact,
+    GroupSeen,
     Ignored,
     MessageReceived,
     Reaction,
@@ -45,8 +46,14 @@ EXPECTED: dict[str, tuple[type[Fact], dict[str, Any]]] = {
     "group_participants_update__add_objects": (Ignored, {"reason": "event group-participants.update"}),
     "group_participants_update__add_strings": (Ignored, {"reason": "event group-participants.update"}),
     "group_participants_update__participantsData": (Ignored, {"reason": "event group-participants.update"}),
-    "groups_upsert__doc": (Ignored, {"reason": "event groups.upsert"}),
-    "groups_upsert__lid": (Ignored, {"reason": "event groups.upsert"}),
+    "groups_upsert__doc": (
+        GroupSeen,
+        {"group.id": "120363000000000000@g.us", "group.name": "Grupo de Atendimento"},
+    ),
+    "groups_upsert__lid": (
+        GroupSeen,
+        {"group.id": "120363405226577317@g.us", "group.name": "Grupo Teste", "occurred_at": None},
+    ),
     "logout_instance": (AccountState, {"state": "disconnected", "reason": "logout.instance"}),
     "messages_delete__peer": (Deletion, {"provider_message_id": "3A9EB01234567890"}),
     "messages_edited": (

@@ -7,6 +7,7 @@ import hashlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -92,7 +93,7 @@ class Pair:
         await self.simulator.settled()
         said: list[Fact] = []
         for body, headers in self.company.webhooks:
-            self.adapter.verify(body, headers, self.account)
+            self.adapter.verify(body, headers, self.account, datetime.now(UTC))
             assert NUMBER.access_token.encode() in body
             redacted = self.adapter.redact(body, headers)
             assert NUMBER.access_token.encode() not in redacted
@@ -440,9 +441,9 @@ async def test_a_new_key_signs_from_then_on_and_only_chosen_events_are_told(pair
     await pair.control("messages", **{"from": CUSTOMER, "kind": "text", "text": "Oi"})
     await pair.simulator.settled()
     for body, headers in pair.company.webhooks:
-        pair.adapter.verify(body, headers, account)
+        pair.adapter.verify(body, headers, account, datetime.now(UTC))
         with pytest.raises(Rejected, match="signature_wrong"):
-            pair.adapter.verify(body, headers, pair.account)
+            pair.adapter.verify(body, headers, pair.account, datetime.now(UTC))
     found = await pair.client.get("/simulator/evolution/webhook/find/my%20instance", headers={"apikey": "api-key-e"})
     assert found.json()["url"] == "https://inbox.example/h"
     assert found.json()["webhookBase64"] is False

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -26,18 +27,28 @@ def claims(expires_in: float = 600) -> dict[str, Any]:
 
 def test_a_webhook_with_the_accounts_token_is_believed(serving: Serving, account: Account, token: Token) -> None:
     adapter = serving((200, {}))
-    adapter.verify(b"{}", {"authorization": token(claims())}, account)
-    adapter.verify(b"{}", {"authorization": token(claims()).replace("Bearer", "bearer")}, account)
+    adapter.verify(b"{}", {"authorization": token(claims())}, account, datetime.now(UTC))
+    adapter.verify(b"{}", {"authorization": token(claims()).replace("Bearer", "bearer")}, account, datetime.now(UTC))
 
 
 def test_a_repeated_webhook_comes_with_an_old_token_and_is_believed(
     serving: Serving, account: Account, token: Token
 ) -> None:
-    serving((200, {})).verify(b"{}", {"authorization": token(claims(-1800))}, account)
+    serving((200, {})).verify(b"{}", {"authorization": token(claims(-1700))}, account, datetime.now(UTC))
+
+
+def test_a_token_is_judged_as_of_when_its_webhook_came_however_long_that_waited(
+    serving: Serving, account: Account, token: Token
+) -> None:
+    adapter, came = serving((200, {})), datetime.now(UTC) - timedelta(days=3)
+    said = {"exp": came.timestamp() + 60}
+    adapter.verify(b"{}", {"authorization": token(said)}, account, came)
+    with pytest.raises(Rejected, match="signature_expired"):
+        adapter.verify(b"{}", {"authorization": token(said)}, account, came + timedelta(hours=1))
 
 
 def test_without_a_key_the_urls_token_is_the_check(serving: Serving) -> None:
-    serving((200, {})).verify(b"{}", {}, Account("one", {"api_key": "key-1"}))
+    serving((200, {})).verify(b"{}", {}, Account("one", {"api_key": "key-1"}), datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
@@ -53,24 +64,24 @@ def test_without_a_key_the_urls_token_is_the_check(serving: Serving) -> None:
 )
 def test_what_is_no_token_is_not_believed(serving: Serving, account: Account, header: str, reason: str) -> None:
     with pytest.raises(Rejected, match=reason):
-        serving((200, {})).verify(b"{}", {"authorization": header} if header else {}, account)
+        serving((200, {})).verify(b"{}", {"authorization": header} if header else {}, account, datetime.now(UTC))
 
 
 def test_a_token_of_another_key_is_not_believed(serving: Serving, account: Account, token: Token) -> None:
     with pytest.raises(Rejected, match="signature_wrong"):
-        serving((200, {})).verify(b"{}", {"authorization": token(claims(), key="another")}, account)
+        serving((200, {})).verify(b"{}", {"authorization": token(claims(), key="another")}, account, datetime.now(UTC))
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS512", "RS256"])
 def test_a_token_cannot_choose_its_algorithm(serving: Serving, account: Account, token: Token, algorithm: str) -> None:
     with pytest.raises(Rejected, match="signature_wrong"):
-        serving((200, {})).verify(b"{}", {"authorization": token(claims(), alg=algorithm)}, account)
+        serving((200, {})).verify(b"{}", {"authorization": token(claims(), alg=algorithm)}, account, datetime.now(UTC))
 
 
 @pytest.mark.parametrize("said", [{}, [], {"exp": None}, {"exp": "soon"}, {"exp": []}, 7])
 def test_a_token_without_an_end_is_not_believed(serving: Serving, account: Account, token: Token, said: object) -> None:
     with pytest.raises(Rejected, match="signature_malformed"):
-        serving((200, {})).verify(b"{}", {"authorization": token(said)}, account)
+        serving((200, {})).verify(b"{}", {"authorization": token(said)}, account, datetime.now(UTC))
 
 
 @pytest.mark.parametrize("expires", [-LEEWAY_SECONDS - 60, float("-inf"), float("nan")])
@@ -79,7 +90,7 @@ def test_a_token_that_has_long_ended_is_not_believed(
 ) -> None:
     said = claims(expires) if expires > float("-inf") else {"exp": expires}
     with pytest.raises(Rejected, match="signature_expired"):
-        serving((200, {})).verify(b"{}", {"authorization": token(said)}, account)
+        serving((200, {})).verify(b"{}", {"authorization": token(said)}, account, datetime.now(UTC))
 
 
 @pytest.mark.parametrize("text", ["canary", 'ca\\"nary', "canary\\\\", ""])

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -27,7 +28,7 @@ def meta() -> Provider:
 
 @pytest.mark.parametrize("header", [f"sha256={SIGNATURE}", f"sha256={SIGNATURE.upper()}", f" sha256={SIGNATURE} "])
 def test_a_signature_over_the_raw_bytes_is_believed(meta: Provider, header: str) -> None:
-    meta.verify(BODY, {"x-hub-signature-256": header}, ACCOUNT)
+    meta.verify(BODY, {"x-hub-signature-256": header}, ACCOUNT, datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_any_other_signature_is_rejected_for_its_own_reason(
     meta: Provider, body: bytes, headers: dict[str, str], account: Account, reason: str
 ) -> None:
     with pytest.raises(Rejected) as rejected:
-        meta.verify(body, headers, account)
+        meta.verify(body, headers, account, datetime.now(UTC))
     assert rejected.value.detail == reason
 
 

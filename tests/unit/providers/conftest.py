@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,7 +25,7 @@ ACCOUNT = Account(
         name: f"{name}-0123456789abcdef0123456789abcdef"
         for name in (
             *("access_token", "app_secret", "verify_token", "api_key", "jwt_key", "instance_token", "client_token"),
-            *("z_api_token", "token", "hmac_key"),
+            *("z_api_token", "token", "hmac_key", "bot_token", "secret_token"),
         )
     },
     {"baseUrl": BASE},
@@ -36,6 +35,39 @@ CUSTOMER = Address("phone", "5511987654321")
 GROUP = Address("jid", "120363041234567890@g.us")
 THEIRS = Target("3EB0THEIRS", ours=False)
 OURS = Target("3EB0OURS", ours=True)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a gateway calls a customer, a group and messages."""
+
+    customer: Address
+    group: Address
+    theirs: Target
+    ours: Target
+
+    def of(self, draft: Draft) -> Draft:
+        """A draft of DRAFTS or INTERACTIVES in this gateway's names."""
+        reply_to = {THEIRS: self.theirs, OURS: self.ours}.get(draft.reply_to) if draft.reply_to else None
+        to = {CUSTOMER: self.customer, GROUP: self.group}.get(draft.to, draft.to)
+        return replace(draft, to=to, reply_to=reply_to or draft.reply_to)
+
+
+WHATSAPP = Names(CUSTOMER, GROUP, THEIRS, OURS)
+# Gateways of WhatsApp share their names; any other has its own.
+NAMES = {
+    "telegram": Names(
+        Address("jid", "5126845012@telegram"),
+        Address("jid", "-1001987654321@telegram"),
+        Target("5126845012:41", ours=False),
+        Target("5126845012:42", ours=True),
+    )
+}
+
+
+def names(name: str) -> Names:
+    return NAMES.get(name, WHATSAPP)
+
 
 # The success of every gateway at once: each finds its own id in it.
 SUCCESS: dict[str, Any] = {
@@ -48,6 +80,8 @@ SUCCESS: dict[str, Any] = {
     "code": 200,
     "success": True,
     "data": {"Details": "Sent", "Id": "id-1", "Timestamp": 1_700_000_000},
+    "ok": True,
+    "result": {"message_id": 43, "chat": {"id": 5126845012, "type": "private"}},
 }
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -126,41 +160,3 @@ INTERACTIVES: dict[str, Draft] = {
 
 def samples(name: str) -> list[Path]:
     return sorted((SAMPLES / name).glob("*.json"))
-
-
-ODD: tuple[Any, ...] = (
-    *(None, True, 0, -1, 2**70, 1.5, 1e300, "", "x", "\x00", "\ud800", "9" * 5000, "é" * 3, [], {}, [[]], [None]),
-    *({"low": 1, "high": 0, "unsigned": True}, {"0": 1}, [1, "x", {}]),
-)
-
-
-def mutated(value: Any, chance: random.Random) -> Any:
-    """The same body with a few of its parts gone, swapped, wrapped or made odd."""
-    holder: list[Any] = [json.loads(json.dumps(value))]
-    for _ in range(chance.randint(1, 4)):
-        place, key = chance.choice(_places(holder))
-        match chance.randrange(5):
-            case 0 if isinstance(place, dict):
-                del place[key]
-            case 1:
-                place[key] = {"x": place[key]}
-            case 2:
-                place[key] = [place[key]] * chance.randint(1, 3)
-            case 3 if isinstance(place[key], str):
-                place[key] = place[key][: len(place[key]) // 2] + chance.choice(("\x00", "\ud800", "é", "9" * 600))
-            case _:
-                place[key] = copy.deepcopy(chance.choice(ODD))
-    return holder[0]
-
-
-def _places(value: Any) -> list[tuple[Any, Any]]:
-    found: list[tuple[Any, Any]] = []
-    waiting = [value]
-    while waiting:
-        holder = waiting.pop()
-        keys = list(holder) if isinstance(holder, dict) else range(len(holder))
-        for key in keys:
-            found.append((holder, key))
-            if isinstance(holder[key], dict | list):
-                waiting.append(holder[key])
-    return found

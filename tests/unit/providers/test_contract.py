@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import httpx
@@ -15,30 +13,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parley.domain.errors import MediaGone, NotFound, Rejected, Unavailable, Unreadable
+from parley.domain.errors import NotFound, Rejected, Unreadable
 from parley.domain.identity import Address
-from parley.domain.incoming import Fact, Ignored, MediaKind, MessageReceived
+from parley.domain.incoming import Ignored, MediaKind
 from parley.domain.outgoing import Accepted, Draft, NotSent, Outcome, Refused, Uncertain
 from parley.providers.base import Provider
 from parley.providers.registry import GATEWAYS, HANDSHAKES, adapter, build
 from tests.unit.providers.conftest import (
     ACCOUNT,
     BASE,
-    CUSTOMER,
     DRAFTS,
     GROUP,
     INTERACTIVES,
-    OURS,
     SUCCESS,
     THEIRS,
+    Names,
     against,
     broke,
     gave,
-    mutated,
+    names,
     samples,
 )
 
-FUZZ_CASES = 1000
 JSON_HEADERS = {"content-type": "application/json"}
 EVERY_GATEWAY = pytest.mark.parametrize("name", GATEWAYS)
 TEXT = DRAFTS["text"]
@@ -54,7 +50,7 @@ def never(request: httpx.Request) -> httpx.Response:
 
 def sent(name: str, draft: Draft, answer: Callable[[httpx.Request], httpx.Response]) -> Outcome:
     with against(name, answer) as (provider, _):
-        return provider.send(draft, ACCOUNT)
+        return provider.send(names(name).of(draft), ACCOUNT)
 
 
 # ------------------------------------------------------------------------------------------------- what it says
@@ -103,7 +99,7 @@ def test_a_declared_kind_is_accepted_and_another_never_leaves(name: str, draft: 
     said = capabilities(name)
     declared = draft.kind in said.kinds and draft.content.get("type") in {None, *said.interactive}
     with against(name, gave(200, SUCCESS)) as (provider, left):
-        outcome = provider.send(draft, ACCOUNT)
+        outcome = provider.send(names(name).of(draft), ACCOUNT)
         hosts = {request.url.host for request in left}
     if declared:
         assert isinstance(outcome, Accepted)
@@ -130,12 +126,12 @@ def test_a_message_to_a_group_and_a_reply_go_where_the_gateway_has_them(name: st
         assert isinstance(sent(name, dataclasses.replace(TEXT, reply_to=THEIRS), gave(200, SUCCESS)), Accepted)
 
 
-DEEDS: dict[str, Callable[[Provider], Outcome]] = {
-    "reactions": lambda provider: provider.react(THEIRS, CUSTOMER, "👍", ACCOUNT),
-    "edit": lambda provider: provider.edit(OURS, CUSTOMER, "new words", ACCOUNT),
-    "delete": lambda provider: provider.delete(OURS, CUSTOMER, ACCOUNT),
-    "mark_read": lambda provider: provider.mark_read([THEIRS], CUSTOMER, ACCOUNT),
-    "typing": lambda provider: provider.show_typing(CUSTOMER, True, THEIRS, ACCOUNT),
+DEEDS: dict[str, Callable[[Provider, Names], Outcome]] = {
+    "reactions": lambda provider, its: provider.react(its.theirs, its.customer, "👍", ACCOUNT),
+    "edit": lambda provider, its: provider.edit(its.ours, its.customer, "new words", ACCOUNT),
+    "delete": lambda provider, its: provider.delete(its.ours, its.customer, ACCOUNT),
+    "mark_read": lambda provider, its: provider.mark_read([its.theirs], its.customer, ACCOUNT),
+    "typing": lambda provider, its: provider.show_typing(its.customer, True, its.theirs, ACCOUNT),
 }
 
 
@@ -144,7 +140,7 @@ DEEDS: dict[str, Callable[[Provider], Outcome]] = {
 def test_a_declared_deed_is_accepted_and_another_never_leaves(name: str, deed: str) -> None:
     declared = getattr(capabilities(name), deed)
     with against(name, gave(200, SUCCESS) if declared else never) as (provider, _):
-        outcome = DEEDS[deed](provider)
+        outcome = DEEDS[deed](provider, names(name))
     if declared:
         assert isinstance(outcome, Accepted)
     else:
@@ -154,11 +150,12 @@ def test_a_declared_deed_is_accepted_and_another_never_leaves(name: str, deed: s
 
 @EVERY_GATEWAY
 def test_a_reaction_can_be_taken_back_and_typing_can_end(name: str) -> None:
+    its = names(name)
     with against(name, gave(200, SUCCESS)) as (provider, _):
         if provider.capabilities.reactions:
-            assert isinstance(provider.react(THEIRS, CUSTOMER, None, ACCOUNT), Accepted)
+            assert isinstance(provider.react(its.theirs, its.customer, None, ACCOUNT), Accepted)
         if provider.capabilities.typing:
-            assert isinstance(provider.show_typing(CUSTOMER, False, None, ACCOUNT), Accepted)
+            assert isinstance(provider.show_typing(its.customer, False, None, ACCOUNT), Accepted)
 
 
 # ---------------------------------------------------------------------------------------- what became of an attempt
@@ -226,7 +223,7 @@ def test_a_refused_credential_loses_the_account_and_what_is_refused_says_a_sente
 def test_a_message_goes_out_once(name: str) -> None:
     for answer in (gave(500, b""), gave(429, b""), gave(302, b"", {"location": "https://evil.example/"})):
         with against(name, answer) as (provider, left):
-            provider.send(TEXT, ACCOUNT)
+            provider.send(names(name).of(TEXT), ACCOUNT)
             assert len(left) == 1
 
 
@@ -260,6 +257,8 @@ NAMES_NO_ACCOUNT = {
     "wuzapi/qr",
     "wuzapi/read_receipt__read",
 }
+# Telegram's updates never name the bot they are for: it is the address they come to that does.
+NEVER_NAMES_AN_ACCOUNT = {"telegram"}
 
 
 @EVERY_GATEWAY
@@ -269,7 +268,8 @@ def test_every_recorded_payload_says_something_and_is_of_an_account(name: str) -
             facts = provider.normalise(path.read_bytes(), JSON_HEADERS)
             assert facts, path.name
             unnamed = [fact for fact in facts if not isinstance(fact, Ignored) and not fact.account]
-            assert not unnamed or f"{name}/{path.stem}" in NAMES_NO_ACCOUNT, path.name
+            allowed = name in NEVER_NAMES_AN_ACCOUNT or f"{name}/{path.stem}" in NAMES_NO_ACCOUNT
+            assert not unnamed or allowed, path.name
 
 
 @EVERY_GATEWAY
@@ -324,109 +324,12 @@ def test_a_hostile_body_is_unreadable_or_read_and_never_breaks_anything(
             assert unreadable.detail  # noqa: PT017
         assert isinstance(provider.redact(body, headers), bytes)
         try:
-            provider.verify(body, headers, ACCOUNT)
+            provider.verify(body, headers, ACCOUNT, datetime.now(UTC))
         except Rejected as rejected:
             assert rejected.detail  # noqa: PT017
-
-
-@EVERY_GATEWAY
-def test_a_mutated_payload_gives_clean_facts_or_is_unreadable(name: str) -> None:
-    seed = int(os.environ.get("PARLEY_SEED") or random.SystemRandom().randrange(2**32))
-    print(f"PARLEY_SEED={seed}")
-    chance = random.Random(seed)
-    recorded = [json.loads(path.read_bytes()) for path in samples(name)]
-    with against(name, never) as (provider, _):
-        for _ in range(FUZZ_CASES):
-            body = json.dumps(mutated(chance.choice(recorded), chance)).encode()
-            provider.redact(body, JSON_HEADERS)
-            try:
-                facts = provider.normalise(body, JSON_HEADERS)
-            except Unreadable:
-                continue
-            for fact in facts:
-                assert isinstance(fact, get_args(Fact)), body
-                assert_clean(dataclasses.asdict(fact), body)
-
-
-def assert_clean(value: Any, body: bytes) -> None:
-    """Postgres takes neither NUL nor lone surrogates, its JSON no infinite number."""
-    if isinstance(value, str):
-        assert "\x00" not in value, body
-        value.encode()
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            assert_clean(key, body)
-            assert_clean(item, body)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            assert_clean(item, body)
-    elif isinstance(value, float):
-        json.dumps(value, allow_nan=False)
 
 
 @EVERY_GATEWAY
 def test_a_handshake_without_our_token_is_refused(name: str) -> None:
     for query in ({}, {"hub.mode": "subscribe", "hub.verify_token": "other", "hub.challenge": "1"}):
         assert HANDSHAKES[name](query, "ours") is None
-
-
-# -------------------------------------------------------------------------------------------- files and accounts
-
-
-def sources(name: str) -> list[dict[str, Any]]:
-    """What every recorded file is fetched with, and what is no source at all."""
-    found: list[dict[str, Any]] = [{}, {"id": None}, {"url": "file:///etc/passwd"}, {"url": 5}, {"x": {"y": []}}]
-    with against(name, never) as (provider, _):
-        for path in samples(name):
-            for fact in provider.normalise(path.read_bytes(), JSON_HEADERS):
-                if isinstance(fact, MessageReceived):
-                    found.extend(dict(media.source) for media in fact.media)
-    return found
-
-
-@EVERY_GATEWAY
-@pytest.mark.parametrize(
-    "answer",
-    [
-        broke(httpx.ConnectError),
-        broke(httpx.ReadTimeout),
-        gave(404, b""),
-        gave(401, b""),
-        gave(429, b""),
-        gave(500, b""),
-        gave(302, b"", {"location": "http://169.254.169.254/latest/meta-data"}),
-    ],
-)
-def test_a_file_that_cannot_be_had_is_gone_or_comes_later(
-    name: str, answer: Callable[[httpx.Request], httpx.Response]
-) -> None:
-    with against(name, answer) as (provider, left):
-        for source in sources(name):
-            json.dumps(source)
-            with pytest.raises((MediaGone, Unavailable)), provider.fetch_media(source, ACCOUNT) as download:
-                list(download.chunks)
-        assert all(request.url.host != "169.254.169.254" for request in left)
-
-
-@EVERY_GATEWAY
-@pytest.mark.parametrize(
-    "answer",
-    [broke(httpx.ConnectError), broke(httpx.ReadTimeout), gave(500, b""), gave(200, b"<html>"), gave(401, b"{}")],
-)
-def test_a_checkup_and_setting_up_a_webhook_never_raise(
-    name: str, answer: Callable[[httpx.Request], httpx.Response]
-) -> None:
-    with against(name, answer) as (provider, _):
-        checkup = provider.check(ACCOUNT)
-        assert checkup.reason.endswith(".")
-        assert not (checkup.ok and checkup.unreachable)
-        assert isinstance(provider.set_up_webhook("https://parley.example/w", ACCOUNT), get_args(Outcome))
-
-
-@EVERY_GATEWAY
-def test_an_unreachable_gateway_says_nothing_of_the_account_and_a_refused_credential_does(name: str) -> None:
-    with against(name, broke(httpx.ConnectError)) as (provider, _):
-        assert provider.check(ACCOUNT).unreachable
-    with against(name, gave(401, b"{}")) as (provider, _):
-        checkup = provider.check(ACCOUNT)
-        assert (checkup.ok, checkup.unreachable) == (False, False)

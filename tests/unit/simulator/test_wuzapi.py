@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -105,7 +106,7 @@ class World:
         self.bridge.wait(self.bridge.app.state.simulator.settled())
         found: list[Fact] = []
         for request in self.posted:
-            self.adapter.verify(request.content, dict(request.headers), self.account)
+            self.adapter.verify(request.content, dict(request.headers), self.account, datetime.now(UTC))
             found += self.adapter.normalise(request.content, dict(request.headers))
         self.posted.clear()
         return found

@@ -101,7 +101,7 @@ def message() -> Callable[..., bytes]:
             **(info or {}),
         }
         event = {"Info": given, "Message": content, **around.pop("event", {})}
-        return json.dumps({"type": "Message", "event": event, "userID": "u1", "instanceName": "i1", **around}).encode()
+        return json.dumps({"type": "Message", "event": event, "userID": "u1", **around}).encode()
 
     return make
 

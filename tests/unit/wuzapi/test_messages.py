@@ -480,7 +480,7 @@ def test_a_ban_is_a_notice_too(wuzapi: WuzApi) -> None:
 @pytest.mark.parametrize(
     ("around", "account"),
     [
-        ({"userID": "u", "instanceName": "i"}, "u"),
+        ({"userID": "u", "instanceName": "i"}, "u\ni"),
         ({"instanceName": "i"}, "i"),
         ({"instance_name": "i", "instance_phone": "55"}, "i"),
         ({"token": "t"}, ""),

@@ -17,6 +17,7 @@ from parley.domain.incoming import (
     Reaction,
     Receipt,
     TypingSeen,
+    account_names,
 )
 from parley.providers.wuzapi import WuzApi
 
@@ -161,7 +162,11 @@ def test_a_recorded_body_says(name: str, samples: dict[str, bytes], wuzapi: WuzA
     kind, fields = EXPECTED[name]
     (fact,) = wuzapi.normalise(samples[name], JSON)
     assert type(fact) is kind
-    assert {field: getattr(fact, field) for field in fields} == fields
+    if "account" in fields and not isinstance(fact, Ignored):  # the samples name their instances, too, and those differ
+        assert (*account_names(fact.account), "")[0] == fields["account"]
+    assert {field: getattr(fact, field) for field in fields if field != "account"} == {
+        field: value for field, value in fields.items() if field != "account"
+    }
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -54,9 +55,10 @@ def test_a_form_a_json_body_and_an_unnamed_one_say_the_same(wuzapi: WuzApi, mess
     event = message({"conversation": "é & <b>\n"})
     assert text_of(wuzapi, event, JSON) == ("é & <b>\n", "u1")
     assert text_of(wuzapi, event, {}) == ("é & <b>\n", "u1")
-    assert text_of(wuzapi, form(event), FORM) == ("é & <b>\n", "u2")
-    assert text_of(wuzapi, form(event), {"content-type": "application/x-www-form-urlencoded; charset=utf-8"})[1] == "u2"
-    assert text_of(wuzapi, form(event), {})[1] == "u2"
+    assert text_of(wuzapi, form(event), FORM) == ("é & <b>\n", "u2\ni2")
+    with_charset = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+    assert text_of(wuzapi, form(event), with_charset)[1] == "u2\ni2"
+    assert text_of(wuzapi, form(event), {})[1] == "u2\ni2"
 
 
 def test_a_multipart_body_brings_its_file(wuzapi: WuzApi, message: Make) -> None:
@@ -90,9 +92,10 @@ def test_a_signature_over_the_raw_body_is_believed(wuzapi: WuzApi, message: Make
     event = message({"conversation": "oi"})
     for body, headers in ((event, JSON), (form(event), FORM)):
         given = signature(body)
-        wuzapi.verify(body, {**headers, **given}, SIGNED)
-        wuzapi.verify(body + b"\n", {**headers, **given}, SIGNED)
-        wuzapi.verify(body, {**headers, "x-hmac-signature": given["x-hmac-signature"].upper()}, SIGNED)
+        wuzapi.verify(body, {**headers, **given}, SIGNED, datetime.now(UTC))
+        wuzapi.verify(body + b"\n", {**headers, **given}, SIGNED, datetime.now(UTC))
+        upper = {**headers, "x-hmac-signature": given["x-hmac-signature"].upper()}
+        wuzapi.verify(body, upper, SIGNED, datetime.now(UTC))
 
 
 @pytest.mark.parametrize("old", [False, True])
@@ -103,10 +106,10 @@ def test_a_multipart_signature_is_over_the_json_of_its_text_fields_as_go_writes_
         + ("\\u0008" if old else "\\b")
         + '","userID":"u1"}'
     )
-    wuzapi.verify(multipart(fields, b"content"), {**PARTS, **signature(go.encode())}, SIGNED)
+    wuzapi.verify(multipart(fields, b"content"), {**PARTS, **signature(go.encode())}, SIGNED, datetime.now(UTC))
     changed = multipart({**fields, "userID": "u2"}, b"content")
     with pytest.raises(Rejected, match="signature_wrong"):
-        wuzapi.verify(changed, {**PARTS, **signature(go.encode())}, SIGNED)
+        wuzapi.verify(changed, {**PARTS, **signature(go.encode())}, SIGNED, datetime.now(UTC))
 
 
 BODY = b'{"type":"Connected","event":{}}'
@@ -131,20 +134,20 @@ def test_any_other_signature_is_rejected_for_its_own_reason(
 ) -> None:
     headers = {**JSON, **({"x-hmac-signature": header} if header else {})}
     with pytest.raises(Rejected) as rejected:
-        wuzapi.verify(body, headers, SIGNED)
+        wuzapi.verify(body, headers, SIGNED, datetime.now(UTC))
     assert rejected.value.detail == reason
 
 
 @pytest.mark.parametrize("token", ["t0ken", "REDACTED", None])
 def test_without_a_key_the_right_token_or_none_is_believed(wuzapi: WuzApi, token: str | None) -> None:
-    wuzapi.verify(json.dumps({"type": "Connected", "token": token}).encode(), JSON, OPEN)
-    wuzapi.verify(b"no JSON at all", JSON, OPEN)
+    wuzapi.verify(json.dumps({"type": "Connected", "token": token}).encode(), JSON, OPEN, datetime.now(UTC))
+    wuzapi.verify(b"no JSON at all", JSON, OPEN, datetime.now(UTC))
 
 
 def test_without_a_key_another_instances_token_is_rejected(wuzapi: WuzApi) -> None:
     for body, headers in ((b'{"token": "other"}', JSON), (form(b"{}", token="other"), FORM)):
         with pytest.raises(Rejected, match="token_wrong"):
-            wuzapi.verify(body, headers, OPEN)
+            wuzapi.verify(body, headers, OPEN, datetime.now(UTC))
 
 
 EVENT = {"type": "QR", "event": "code", "token": "s3cret", "qrCodeBase64": "data:image/png;base64,AA=="}

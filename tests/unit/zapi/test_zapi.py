@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -33,17 +34,17 @@ def test_a_handshake_is_never_answered() -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"z-api-token": "webhook-token"}])
 def test_a_webhook_with_the_right_token_or_none_is_believed(zapi: ZApi, headers: dict[str, str]) -> None:
-    zapi.verify(BODY, headers, ACCOUNT)
+    zapi.verify(BODY, headers, ACCOUNT, datetime.now(UTC))
 
 
 def test_a_token_is_not_compared_where_none_is_known(zapi: ZApi) -> None:
-    zapi.verify(BODY, {"z-api-token": "whatever"}, Account("I", {"instance_token": "t"}))
+    zapi.verify(BODY, {"z-api-token": "whatever"}, Account("I", {"instance_token": "t"}), datetime.now(UTC))
 
 
 @pytest.mark.parametrize("token", ["", "webhook-toke", "webhook-token ", "wébhook-token", "\ud800"])
 def test_a_wrong_token_is_rejected(zapi: ZApi, token: str) -> None:
     with pytest.raises(Rejected, match="token_wrong"):
-        zapi.verify(BODY, {"z-api-token": token}, ACCOUNT)
+        zapi.verify(BODY, {"z-api-token": token}, ACCOUNT, datetime.now(UTC))
 
 
 def test_reading_a_webhook_needs_no_http() -> None:

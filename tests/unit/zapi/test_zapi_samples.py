@@ -91,7 +91,7 @@ MESSAGES: dict[str, dict[str, Any]] = {
     "localizacao": {"kind": "location", "content": {"latitude": -100.0, "longitude": -100.0}},
     "contato": {
         "kind": "contacts",
-        "content": {"contacts": [{"name": "Cesar Baleco", "phones": ["5544999999999"], "vcard": VCARD}]},
+        "content": {"contacts": [{"name": "Cesar Baleco", "phones": ["+5544999999999"], "vcard": VCARD}]},
     },
     "texto-lista-de-botao": {
         "kind": "interactive",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from .principal import Actor
 
 TENANT_TOPIC = "tenant"
 
@@ -74,6 +76,46 @@ def conversation_updated(conversation_id: UUID, correlation_id: UUID | None) -> 
     return NewEvent("conversation.updated", topics, conversation_id, correlation_id=correlation_id)
 
 
+def conversation_assigned(
+    conversation_id: UUID,
+    *,
+    old: UUID | None,
+    new: UUID | None,
+    by: Actor,
+    note_id: UUID | None,
+    correlation_id: UUID | None,
+) -> NewEvent:
+    """A conversation has another assignee, or none; both people hear of it. `note_id`: the note that went with it."""
+    people = tuple(user_topic(user_id) for user_id in dict.fromkeys((old, new)) if user_id is not None)
+    topics = (TENANT_TOPIC, conversation_topic(conversation_id), *people)
+    delta = {"from": _text(old), "to": _text(new)}
+    return NewEvent(
+        "conversation.assigned",
+        topics,
+        conversation_id,
+        note_id,
+        delta=delta,
+        actor=by.as_json(),
+        correlation_id=correlation_id,
+    )
+
+
+def user_mentioned(
+    user_id: UUID, conversation_id: UUID, message_id: UUID, by: Actor, correlation_id: UUID | None
+) -> NewEvent:
+    """Somebody wrote a person's name in a note; only that person hears of it."""
+    topics = (user_topic(user_id),)
+    return NewEvent(
+        "user.mentioned", topics, conversation_id, message_id, actor=by.as_json(), correlation_id=correlation_id
+    )
+
+
+def bulk_updated(kind: str, change: Mapping[str, Any], ids: Iterable[UUID], correlation_id: UUID | None) -> NewEvent:
+    """One operation changed many things of a kind at once; `change`: what it did, without a word a customer wrote."""
+    delta = {"kind": kind, "ids": [str(id_) for id_ in ids], "change": dict(change)}
+    return NewEvent("bulk.updated", (TENANT_TOPIC,), delta=delta, correlation_id=correlation_id)
+
+
 def contact_updated(contact_id: UUID, correlation_id: UUID | None) -> NewEvent:
     """A contact's name or another of its facts changed."""
     return NewEvent("contact.updated", (TENANT_TOPIC,), contact_id=contact_id, correlation_id=correlation_id)
@@ -115,6 +157,10 @@ def integration_updated(integration: Mapping[str, Any], correlation_id: UUID | N
     wrote.
     """
     return NewEvent("integration.updated", (TENANT_TOPIC,), delta=integration, correlation_id=correlation_id)
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def _thread(conversation_id: UUID, *, is_last: bool) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from .identity import Address, Person
 from .status import ReceiptStatus
@@ -28,6 +28,17 @@ Kind = Literal[
 ]
 MediaKind = Literal["image", "audio", "video", "document", "sticker"]
 Origin = Literal["contact", "device"]
+_NAMES: Final = "\n"
+
+
+def one_account(*names: str | None) -> str:
+    """The `account` of a fact whose gateway has several names for one account, whichever it was connected under."""
+    return _NAMES.join(dict.fromkeys(name.replace(_NAMES, " ") for name in names if name))
+
+
+def account_names(account: str) -> tuple[str, ...]:
+    """Under which names a fact's account may be connected; none where the gateway did not say."""
+    return tuple(account.split(_NAMES)) if account else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +71,10 @@ class MessageReceived:
     """A message of a customer, or one typed on the company's own phone (`origin: device`).
 
     `person`: who wrote it; for one of the device, to whom (None in a group). `group`: the conversation is the group's.
-    `occurred_at`: the gateway's time (None: it gave none). `account`: the number it came to. `reply_to`: the gateway's
-    id of the quoted message. `placeholder`: the content could not be read yet and follows under the same id.
+    `occurred_at`: the gateway's time (None: it gave none). `account`: the number it came to (see `account_names`).
+    `reply_to`: the gateway's id of the quoted message. `placeholder`: the content could not be read yet and follows
+    under the same id. `client_reference`: our own id, of one that was sent from here, where the gateway takes it for
+    its own.
 
     `content` by kind (camelCase, as the API shows it): location {latitude, longitude, name?, address?, url?}; contacts
     {contacts: [{name, phones: [text], vcard?}]}; interactive {type: button|list|order|poll|flow …, id?, title?,
@@ -82,6 +95,7 @@ class MessageReceived:
     group: Group | None = None
     origin: Origin = "contact"
     placeholder: bool = False
+    client_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,15 @@ class ContactSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupSeen:
+    """A group's name came without a message; makes no group that is not there."""
+
+    account: str
+    group: Group
+    occurred_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class NumberChanged:
     """A customer has a new address; both are the same person."""
 
@@ -177,12 +200,13 @@ class AccountState:
 @dataclass(frozen=True, slots=True)
 class AccountNotice:
     """Something an operator should know of the account: a template's status, a restriction, a quality rating.
-    `kind` in snake_case, `detail` JSON.
+    `kind` in snake_case, `detail` JSON. `shared`: `account` is what several numbers belong to, and all are meant.
     """
 
     account: str
     kind: str
     detail: Mapping[str, Any]
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +224,7 @@ Fact: TypeAlias = (
     | Deletion
     | TypingSeen
     | ContactSeen
+    | GroupSeen
     | NumberChanged
     | AccountState
     | AccountNotice

@@ -48,13 +48,17 @@ class Summary:
     reply_key: str
     window_expires_at: datetime | None
 
-    def absorb(self, arrived: Iterable[Arrived], window: timedelta | None) -> Summary:
+    def absorb(self, arrived: Iterable[Arrived], window: timedelta | None, *, muted: bool = False) -> Summary:
         """The summary with these messages: newest on top, reopened; a customer's counts as unread and moves the sending
-        window on, one of the company's own phone means that what came before it was read.
+        window on, one of the company's own phone means that what came before it was read. `muted`: the customer is
+        blocked, so theirs neither reopen nor count.
         """
         summary = self
         for message in arrived:
-            summary = summary._with(message, window)
+            after = summary._with(message, window)
+            if muted and message.reply_address is not None:
+                after = replace(after, status=summary.status, unread_count=summary.unread_count)
+            summary = after
         return summary
 
     def _with(self, message: Arrived, window: timedelta | None) -> Summary:

@@ -11,17 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from .errors import Unreadable
 from .timestamps import rfc3339
 
+APP_WIDE: Final = UUID(int=0)
+"""In the place of an integration's id where the URL is a whole app's: whose it is, the body says."""
+
 
 @dataclass(frozen=True)
 class Webhook:
     """`headers`: only those worth keeping, names in lower case. Either `body` is here or `pointer` names the object
-    that holds it. `generation`: of the URL token it came with.
+    that holds it. `generation`: of the URL token it came with. `whole_hash`: of a part, the hash of all that
+    came, whose signature the door checked; it does not travel.
     """
 
     provider: str
@@ -32,15 +36,30 @@ class Webhook:
     headers: Mapping[str, str]
     body: bytes | None = None
     pointer: str | None = None
+    whole_hash: bytes | None = None
+
+    @property
+    def is_app_wide(self) -> bool:
+        """Whether it came by the URL of a whole app, and was not taken apart yet."""
+        return self.integration_id == APP_WIDE
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is one tenant's part of what came by the URL of a whole app."""
+        return self.whole_hash is not None
 
     @cached_property
     def body_hash(self) -> bytes:
         """SHA-256 of the bytes received: what makes a repetition one."""
-        return hashlib.sha256(self.body or b"").digest()
+        return self.whole_hash or hashlib.sha256(self.body or b"").digest()
 
     def with_body(self, body: bytes) -> Webhook:
         """The same webhook, its object read."""
         return replace(self, body=body)
+
+    def part(self, integration_id: UUID, body: bytes, pointer: str | None) -> Webhook:
+        """What of this webhook concerns one tenant; `pointer` where the part is too large to be kept in a row."""
+        return replace(self, integration_id=integration_id, body=body, pointer=pointer, whole_hash=self.body_hash)
 
     def encode(self) -> str:
         """The queue message. The body travels as base64: SQS refuses some control characters."""

@@ -2,7 +2,8 @@
 caller is known before anything is looked up for them, and a body is read before that.
 
 The order: the credential as far as it proves itself (401), the body's size and syntax (413, 400), the caller's row
-(401, 403), the parameters and the body's fields (400, 404), the key's scope (403), the work.
+(401, 403), the rate (429), the key's scope and the person's role (403), the parameters and the body's fields (400,
+404), the work.
 """
 
 from __future__ import annotations
@@ -19,22 +20,23 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from parley.domain.errors import Forbidden, InvalidRequest, NotFound
+from parley.domain.errors import Forbidden, InvalidRequest, NotFound, RateLimited
 from parley.domain.principal import Principal
 
 from .authentication import Authenticator
 from .bodies import read_object
+from .declaration import ANY_CALLER, EVERYBODY, Answers, Declaration, Role, Weight
 from .logs import whereabouts
 from .problems import known_error, problem
+from .schemas import path_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 Handler = TypeVar("Handler", bound=Callable[..., Response[Any]])
-EVERYBODY: Final = "everybody"
-"""The scope of what is answered without a credential."""
-ANY_CALLER: Final = "any caller"
-"""The scope of what every key may."""
+__all__ = ["ANY_CALLER", "EVERYBODY", "Api", "Call", "ProblemShape", "answer"]
+
+_RANKS: Final[Mapping[str | None, int]] = {None: 0, "agent": 1, "admin": 2, "owner": 3}
 
 
 class ProblemShape(Protocol):
@@ -52,31 +54,70 @@ class Call:
     headers: Mapping[str, str]
     request_id: str
     correlation_id: UUID
+    base_url: str = ""
     caller: Principal | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    answer_headers: dict[str, str] = field(default_factory=dict)
+
+
+class RateLimiter(Protocol):
+    """Counts requests."""
+
+    def take(self, caller: Principal, weight: Weight) -> Mapping[str, str]:
+        """Take a turn for a request; answer the headers that say what is left. Raises RateLimited."""
 
 
 class Api:
-    """Routes of one function. Each names the scope an API key needs for it."""
+    """Routes of one function. Each names the scope an API key needs for it, and the role a person does."""
 
-    def __init__(self, name: str, authenticator: Authenticator) -> None:
+    def __init__(self, name: str, authenticator: Authenticator, limiter: RateLimiter | None = None) -> None:
         self._app = APIGatewayHttpResolver(enable_validation=True)
         self._app.exception_handler(Exception)(_raise_ours)
         self._authenticator = authenticator
+        self._limiter = limiter
         self._log = logging.getLogger(f"parley.{name}")
         self._shapes: dict[str, ProblemShape] = {}
         self._call: Call | None = None
-        self.scopes: dict[str, str] = {}
+        self.declarations: dict[str, Declaration] = {}
 
     def route(
-        self, method: str, path: str, *, scope: str, shape: ProblemShape = problem
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str,
+        role: Role = "agent",
+        weight: Weight = "api",
+        gives: Answers = None,
+        summary: str | None = None,
+        example: Mapping[str, Any] | None = None,
+        headers: tuple[str, ...] = (),
+        shape: ProblemShape = problem,
     ) -> Callable[[Handler], Handler]:
-        """Answer a route (`/v1/things/{id}`) with the decorated function, whose annotations say what is valid."""
+        """Answer a route (`/v1/things/{id}`) with the decorated function, whose annotations say what is valid.
+
+        `scope`: what an API key needs; `role`: what a person does. The rest is for the OpenAPI document: `gives` is
+        the type of the answer (`One[Thing]`), or types by status; `example` a body; `headers` the names of those that
+        are read.
+        """
         key = f"{method} {path}"
-        self.scopes[key] = scope
+
+        def declare(handler: Handler) -> Handler:
+            self.declarations[key] = Declaration(
+                method, path, scope, role, weight, handler, gives, summary, example, headers
+            )
+            return add(handler)
+
         self._shapes[key] = shape
         rule = path.replace("{", "<").replace("}", ">")
-        return self._app.route(rule, method, middlewares=[self._permission(scope)])
+        open_to_all = scope == EVERYBODY
+        add = self._app.route(rule, method, middlewares=[] if open_to_all else [_refuse_unknown_parameters])
+        return declare
+
+    @property
+    def scopes(self) -> dict[str, str]:
+        """The scope of each route."""
+        return {key: declared.scope for key, declared in self.declarations.items()}
 
     @property
     def call(self) -> Call:
@@ -106,7 +147,7 @@ class Api:
                 call.facts |= whereabouts(error)
         finally:
             self._call = None
-        answer["headers"]["x-correlation-id"] = str(call.correlation_id)
+        answer["headers"] |= {"x-correlation-id": str(call.correlation_id), **call.answer_headers}
         self._write_line(call, int(answer["statusCode"]), time.perf_counter() - began)
         return answer
 
@@ -117,6 +158,7 @@ class Api:
             if call.route.startswith(("POST ", "PUT ", "PATCH ")):
                 body = read_object(event)
             call.caller = self._authenticator.recognise(credential)
+            self._admit(call, call.caller)
         query = {name: value for name, value in (event.get("queryStringParameters") or {}).items() if value}
         plain = {
             **event,
@@ -127,19 +169,21 @@ class Api:
         }
         return self._app.resolve(plain, cast("LambdaContext", context))
 
-    def _permission(self, scope: str) -> Callable[..., Response[Any]]:
-        def permit(app: APIGatewayHttpResolver, next_middleware: Callable[..., Response[Any]]) -> Response[Any]:
-            if scope == EVERYBODY:
-                return next_middleware(app)
-            known = {parameter.alias for parameter in app.context["_route"].dependant.query_params}
-            unknown = sorted(set(app.current_event.query_string_parameters) - known)
-            if unknown:
-                raise InvalidRequest(errors=[{"path": name, "message": "unknown parameter"} for name in unknown])
-            if scope != ANY_CALLER and not self.caller.may(scope):
-                raise Forbidden(f"This key lacks the scope {scope}.")
-            return next_middleware(app)
-
-        return permit
+    def _admit(self, call: Call, caller: Principal) -> None:
+        """Whether this caller may have this route now, before anything of the request is looked at."""
+        declared = self.declarations.get(call.route)
+        if declared is None:
+            return
+        if self._limiter is not None:
+            try:
+                call.answer_headers |= self._limiter.take(caller, declared.weight)
+            except RateLimited as error:
+                call.answer_headers |= error.extra.get("headers", {})
+                raise
+        if declared.scope != ANY_CALLER and not caller.may(declared.scope):
+            raise Forbidden(f"This key lacks the scope {declared.scope}.")
+        if caller.kind == "user" and _RANKS[caller.role] < _RANKS[declared.role]:
+            raise Forbidden(f"This needs the role {declared.role}.")
 
     def _write_line(self, call: Call, status: int, seconds: float) -> None:
         about = {
@@ -166,7 +210,13 @@ def _read_call(event: Mapping[str, Any]) -> Call:
     except ValueError:
         correlation_id = uuid4()
     request_id = str((event.get("requestContext") or {}).get("requestId") or correlation_id)
-    return Call(str(event.get("routeKey") or "$default"), headers, request_id, correlation_id)
+    return Call(str(event.get("routeKey") or "$default"), headers, request_id, correlation_id, _base_url(event))
+
+
+def _base_url(event: Mapping[str, Any]) -> str:
+    """Where this API is reached; only the local stack is without TLS."""
+    domain = str((event.get("requestContext") or {}).get("domainName") or "")
+    return f"{'http' if domain.startswith('127.0.0.1') else 'https'}://{domain}"
 
 
 def _translated(error: Exception) -> Exception:
@@ -180,8 +230,18 @@ def _translated(error: Exception) -> Exception:
         return NotFound()
     return InvalidRequest(
         "The request has fields that are not valid.",
-        errors=[{"path": ".".join(map(str, one["loc"][1:])) or "body", "message": one["msg"]} for one in found],
+        errors=[{"path": path_of(one["loc"][1:]) or "body", "message": one["msg"]} for one in found],
     )
+
+
+def _refuse_unknown_parameters(
+    app: APIGatewayHttpResolver, next_middleware: Callable[..., Response[Any]]
+) -> Response[Any]:
+    known = {parameter.alias for parameter in app.context["_route"].dependant.query_params}
+    unknown = sorted(set(app.current_event.query_string_parameters) - known)
+    if unknown:
+        raise InvalidRequest(errors=[{"path": name, "message": "unknown parameter"} for name in unknown])
+    return next_middleware(app)
 
 
 def _raise_ours(error: Exception) -> Response[Any]:

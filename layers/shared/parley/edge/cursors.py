@@ -60,6 +60,13 @@ def read_id(text: str | None) -> UUID:
         raise bad_cursor() from error
 
 
+def read_number(text: str | None) -> int:
+    """A number out of a cursor. Raises InvalidRequest."""
+    if text is None or not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise bad_cursor()
+    return int(text)
+
+
 def bad_cursor() -> InvalidRequest:
     """The error for a cursor that is none, or that belongs to another list."""
     return InvalidRequest(errors=[{"path": "cursor", "message": "This is no cursor of this list."}])

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
 
 from parley.domain.batches import dumps
-from parley.domain.errors import InvalidRequest, ParleyError
+from parley.domain.errors import InvalidRequest, ParleyError, RateLimited
 from parley.domain.signals import Bye, Hello, Ping, Renew, Signal, Subscribe, Sync, Typing, Unsubscribe
+from parley.domain.terms import Rate
 from parley.services.farewell import Dismissed, Reason
 from parley.services.listen import Listening
 
@@ -24,6 +28,8 @@ MOST_TOPICS: Final = 50
 LONGEST_TEXT: Final = 200
 LARGEST_NUMBER: Final = 2**53 - 1
 RETRY_AFTER_MS: Final = 1000
+MOST_REMEMBERED: Final = 5000
+"""Connections a container counts; of those heard longest ago it forgets."""
 
 FrameId: TypeAlias = str | int | None
 Value = TypeVar("Value")
@@ -36,18 +42,30 @@ class BadFrame(InvalidRequest):
 
 
 class Socket:
-    """The server's side of the socket. `say_bye` tells a connection why, and closes it."""
+    """The server's side of the socket. `say_bye` tells a connection why, and closes it. `flood` spares the database
+    what it would refuse anyway.
+    """
 
-    def __init__(self, listening: Callable[[], Listening], say_bye: Callable[[str, Reason], None]) -> None:
+    def __init__(
+        self,
+        listening: Callable[[], Listening],
+        say_bye: Callable[[str, Reason], None],
+        flood: Flood | None = None,
+        frame_limit: int = FRAME_LIMIT,
+    ) -> None:
         self._listening = listening
         self._say_bye = say_bye
+        self._flood = flood
+        self._frame_limit = frame_limit
 
     def answer(self, connection_id: str, body: str) -> str | None:
         """Do what a frame asks; answer the frame that goes back, or None."""
         frame_id: FrameId = None
         try:
-            frame = read_frame(body)
+            frame = read_frame(body, self._frame_limit)
             frame_id = _frame_id(frame)
+            if self._flood is not None and (wait := self._flood.wait(connection_id)):
+                raise RateLimited("You say too much at once.", retry_after_ms=math.ceil(wait * 1000))
             answer = self._listening().answer(connection_id, read_signal(frame))
         except Dismissed as error:
             # Not through the route: this frame must be gone before the connection is closed.
@@ -62,10 +80,34 @@ class Socket:
         return dumps(answer if frame_id is None else {"type": answer["type"], "id": frame_id, **answer})
 
 
-def read_frame(body: str) -> dict[str, Any]:
+class Flood:
+    """Holds back a connection that says far too much, by what this container alone heard from it: twice what a person
+    may, since the rows are what counts. `clock`: seconds.
+    """
+
+    def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
+        self._apart = rate.apart.total_seconds()
+        self._room = self._apart * (2 * rate.burst - 1)
+        self._clock = clock
+        self._due: OrderedDict[str, float] = OrderedDict()
+
+    def wait(self, connection_id: str) -> float:
+        """Count one frame: 0, or in how many seconds there may be another."""
+        now = self._clock()
+        due = max(self._due.get(connection_id, now), now)
+        if due > now + self._room:
+            return due - now - self._room
+        self._due[connection_id] = due + self._apart
+        self._due.move_to_end(connection_id)
+        if len(self._due) > MOST_REMEMBERED:
+            self._due.popitem(last=False)
+        return 0.0
+
+
+def read_frame(body: str, limit: int = FRAME_LIMIT) -> dict[str, Any]:
     """Read a frame as the JSON object it must be. Raises BadFrame."""
-    if len(body) > FRAME_LIMIT or len(body.encode("utf-8", "surrogatepass")) > FRAME_LIMIT:
-        raise BadFrame(f"A frame has {FRAME_LIMIT} bytes at most.")
+    if len(body) > limit or len(body.encode("utf-8", "surrogatepass")) > limit:
+        raise BadFrame(f"A frame has {limit} bytes at most.")
     try:
         frame = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -176,5 +218,5 @@ def _error(error: ParleyError) -> dict[str, Any]:
         "message": error.detail,
         **({"topic": topic} if topic else {}),
         "temporary": error.retryable,
-        **({"retryAfterMs": RETRY_AFTER_MS} if error.retryable else {}),
+        **({"retryAfterMs": error.extra.get("retry_after_ms", RETRY_AFTER_MS)} if error.retryable else {}),
     }

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from parley.domain.errors import ParleyError
 
-_OWN_MEMBERS: Final = frozenset({"type", "title", "status", "code", "detail", "errors", "requestId", "retry_after"})
+_OWN_MEMBERS: Final = frozenset(
+    {"type", "title", "status", "code", "detail", "errors", "requestId", "retry_after", "headers"}
+)
 
 
 def known_error(error: Exception) -> ParleyError:

@@ -16,6 +16,7 @@ from parley.services.act import Acting
 
 from .api import Api, answer
 from .schemas import BodyModel, LooseId, Text
+from .shapes import Conversation, Message, One, Typing
 
 LONGEST_EMOJI: Final = 32
 """In characters: families and flags are made of many."""
@@ -60,27 +61,29 @@ Id = Annotated[UUID, Path(alias="id")]
 def add_acting_routes(api: Api, acting: Callable[[], Acting]) -> None:
     """Answer the routes that act."""
 
-    @api.route("POST", "/v1/messages/{id}/reactions", scope="messages:write")
-    def react(message_id: Id, body: Annotated[ReactionBody, Body()]) -> Response[Any]:
+    @api.route(
+        "POST", "/v1/messages/{id}/reactions", scope="messages:write", gives=One[Message], example={"emoji": "👍"}
+    )
+    def react_to_message(message_id: Id, body: Annotated[ReactionBody, Body()]) -> Response[Any]:
         api.call.facts["message_id"] = str(message_id)
         return answer({"data": acting().react(api.caller, message_id, body.emoji, api.call.correlation_id)})
 
-    @api.route("PATCH", "/v1/messages/{id}", scope="messages:write")
-    def edit(message_id: Id, body: Annotated[EditBody, Body()]) -> Response[Any]:
+    @api.route("PATCH", "/v1/messages/{id}", scope="messages:write", gives=One[Message])
+    def edit_message(message_id: Id, body: Annotated[EditBody, Body()]) -> Response[Any]:
         api.call.facts["message_id"] = str(message_id)
         return answer({"data": acting().edit(api.caller, message_id, body.text, api.call.correlation_id)})
 
-    @api.route("DELETE", "/v1/messages/{id}", scope="messages:write")
-    def delete(message_id: Id) -> Response[Any]:
+    @api.route("DELETE", "/v1/messages/{id}", scope="messages:write", gives=One[Message])
+    def delete_message(message_id: Id) -> Response[Any]:
         api.call.facts["message_id"] = str(message_id)
         return answer({"data": acting().delete(api.caller, message_id, api.call.correlation_id)})
 
-    @api.route("POST", "/v1/conversations/{id}/read", scope="conversations:write")
+    @api.route("POST", "/v1/conversations/{id}/read", scope="conversations:write", gives=One[Conversation])
     def mark_read(conversation_id: Id, body: Annotated[ReadBody, Body()]) -> Response[Any]:
         api.call.facts["conversation_id"] = str(conversation_id)
         return answer({"data": acting().mark_read(api.caller, conversation_id, body.up_to, api.call.correlation_id)})
 
-    @api.route("POST", "/v1/conversations/{id}/typing", scope="messages:write")
+    @api.route("POST", "/v1/conversations/{id}/typing", scope="messages:write", gives=One[Typing])
     def show_typing(conversation_id: Id, body: Annotated[TypingBody, Body()]) -> Response[Any]:
         api.call.facts["conversation_id"] = str(conversation_id)
         acting().show_typing(api.caller, conversation_id, body.on, api.call.correlation_id)

@@ -8,15 +8,16 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import AwareDatetime
 
 from parley.domain.errors import InvalidRequest
 from parley.domain.principal import Principal
-from parley.services.read_inbox import ConversationFilter, ConversationPosition, Inbox, MessagePosition, Page
+from parley.services.read_inbox import ConversationFilter, ConversationPosition, Inbox, MessagePosition, Walk
+from parley.services.read_inbox import Page as Piece
 
 from .api import ANY_CALLER, Api, answer
-from .cursors import read_cursor, read_id, read_time, write_cursor
-from .schemas import Limit
+from .cursors import read_cursor, read_id, read_number, read_time, write_cursor
+from .schemas import Limit, Moment
+from .shapes import Conversation, Me, Message, One, Page
 
 Id = Annotated[UUID, Path(alias="id")]
 PageLimit = Annotated[Limit, Query(ge=1, le=100)]
@@ -26,14 +27,18 @@ Cursor = Annotated[str | None, Query(max_length=1024)]
 def add_inbox_routes(api: Api, inbox: Callable[[], Inbox]) -> None:
     """Answer the reading routes of the inbox."""
 
-    @api.route("GET", "/v1/conversations", scope="conversations:read")
+    @api.route("GET", "/v1/conversations", scope="conversations:read", gives=Page[Conversation])
     def list_conversations(
         status: Annotated[Literal["open", "pending", "resolved", "snoozed"] | None, Query()] = None,
         assignee: Annotated[str | None, Query(description="`me`, `none`, or a user's id")] = None,
         integration_id: Annotated[UUID | None, Query(alias="integrationId")] = None,
         label: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]+$")] = None,
         unread: Annotated[bool | None, Query()] = None,
-        last_message_before: Annotated[AwareDatetime | None, Query(alias="lastMessageBefore")] = None,
+        last_message_before: Annotated[Moment | None, Query(alias="lastMessageBefore")] = None,
+        name: Annotated[
+            str | None,
+            Query(alias="q", min_length=1, max_length=100, pattern=r"^[^\x00]+$", description="a name or number"),
+        ] = None,
         sort: Annotated[Literal["newest", "oldest"], Query()] = "newest",
         limit: PageLimit = 20,
         cursor: Cursor = None,
@@ -46,18 +51,20 @@ def add_inbox_routes(api: Api, inbox: Callable[[], Inbox]) -> None:
             label=label,
             unread=unread,
             before=last_message_before,
+            name=name,
             sort=sort,
         )
         of = f"conversations {wanted}"
         after = _conversation_position(of, cursor) if cursor else None
-        return _page(inbox().conversations(api.caller, wanted, after, limit), lambda at: write_cursor(of, at.at, at.id))
+        page = inbox().conversations(api.caller, wanted, after, limit)
+        return _page(page, lambda at: _conversation_cursor(of, at))
 
-    @api.route("GET", "/v1/conversations/{id}", scope="conversations:read")
+    @api.route("GET", "/v1/conversations/{id}", scope="conversations:read", gives=One[Conversation])
     def get_conversation(conversation_id: Id) -> Response[Any]:
         api.call.facts["conversation_id"] = str(conversation_id)
         return answer({"data": inbox().conversation(api.caller, conversation_id)})
 
-    @api.route("GET", "/v1/conversations/{id}/messages", scope="messages:read")
+    @api.route("GET", "/v1/conversations/{id}/messages", scope="messages:read", gives=Page[Message])
     def list_messages(conversation_id: Id, limit: PageLimit = 20, cursor: Cursor = None) -> Response[Any]:
         api.call.facts["conversation_id"] = str(conversation_id)
         of = f"messages {conversation_id}"
@@ -65,11 +72,11 @@ def add_inbox_routes(api: Api, inbox: Callable[[], Inbox]) -> None:
         page = inbox().thread(api.caller, conversation_id, after, limit)
         return _page(page, lambda at: write_cursor(of, at.at, at.key, at.id))
 
-    @api.route("GET", "/v1/messages/{id}", scope="messages:read")
+    @api.route("GET", "/v1/messages/{id}", scope="messages:read", gives=One[Message])
     def get_message(message_id: Id) -> Response[Any]:
         return answer({"data": inbox().message(api.caller, message_id)})
 
-    @api.route("GET", "/v1/me", scope=ANY_CALLER)
+    @api.route("GET", "/v1/me", scope=ANY_CALLER, gives=One[Me], summary="Who calls")
     def get_me() -> Response[Any]:
         caller = api.caller
         return answer(
@@ -99,8 +106,14 @@ def _assignee(caller: Principal, wanted: str | None) -> UUID | None:
 
 
 def _conversation_position(of: str, cursor: str) -> ConversationPosition:
-    at, id_ = read_cursor(of, cursor, 2)
-    return ConversationPosition(None if at is None else read_time(at), read_id(id_))
+    at, id_, late, settled, head, began = read_cursor(of, cursor, 6)
+    walk = Walk(read_number(settled), read_number(head), read_time(began))
+    return ConversationPosition(None if at is None else read_time(at), read_id(id_), walk, late=late == "late")
+
+
+def _conversation_cursor(of: str, at: ConversationPosition) -> str:
+    walk = at.walk
+    return write_cursor(of, at.at, at.id, "late" if at.late else None, str(walk.settled), str(walk.head), walk.began)
 
 
 def _message_position(of: str, cursor: str) -> MessagePosition:
@@ -108,6 +121,6 @@ def _message_position(of: str, cursor: str) -> MessagePosition:
     return MessagePosition(read_time(at), key, read_id(id_))
 
 
-def _page(page: Page[Any], write: Callable[[Any], str]) -> Response[Any]:
+def _page(page: Piece[Any], write: Callable[[Any], str]) -> Response[Any]:
     following = write(page.after) if page.after else None
     return answer({"data": page.items, "pagination": {"nextCursor": following, "hasMore": following is not None}})

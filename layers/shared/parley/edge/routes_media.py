@@ -15,9 +15,12 @@ from parley.domain.timestamps import rfc3339
 from parley.services.upload_media import Link, NewUpload, Uploads
 
 from .api import Api, answer
+from .shapes import Link as ShownLink
+from .shapes import One, Upload
 
 LONGEST_NAME: Final = 200
 LONGEST_URL: Final = 2048
+_NEW_FILE: Final = {"fileName": "note.txt", "mimeType": "text/plain", "size": 5}
 _TYPE = re.compile(
     r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,90}(; ?[a-z0-9-]{1,40}=[\w.+-]{1,60})?"
 )
@@ -66,7 +69,7 @@ OfThumbnail = Annotated[bool, Query(description="the thumbnail of a picture inst
 def add_media_routes(api: Api, uploads: Callable[[], Uploads]) -> None:
     """Answer the routes of files."""
 
-    @api.route("POST", "/v1/media", scope="media")
+    @api.route("POST", "/v1/media", scope="media", gives={201: One[Upload]}, example=_NEW_FILE)
     def create_media(body: Annotated[MediaBody, Body()]) -> Response[Any]:
         if body.url is not None:
             media_id = uploads().fetch_url(api.caller, body.url)
@@ -78,12 +81,12 @@ def add_media_routes(api: Api, uploads: Callable[[], Uploads]) -> None:
         upload = {"url": form.url, "fields": dict(form.fields)}
         return answer({"data": {"id": str(media_id), "upload": upload}}, 201)
 
-    @api.route("GET", "/v1/media/{id}", scope="media")
+    @api.route("GET", "/v1/media/{id}", scope="media", gives={302: One[ShownLink]})
     def read_media(media_id: Id, thumbnail: OfThumbnail = False) -> Response[Any]:
         link = uploads().link(api.caller, media_id, thumbnail=thumbnail)
         return answer({"data": _shown(link)}, 302, {"location": link.url})
 
-    @api.route("GET", "/v1/media/{id}/url", scope="media")
+    @api.route("GET", "/v1/media/{id}/url", scope="media", gives=One[ShownLink])
     def read_media_url(media_id: Id, thumbnail: OfThumbnail = False) -> Response[Any]:
         return answer({"data": _shown(uploads().link(api.caller, media_id, thumbnail=thumbnail))})
 

@@ -15,6 +15,7 @@ from parley.domain.principal import Principal
 
 from .api import Api, answer
 from .schemas import Limit
+from .shapes import Events, One, Presence, Snapshot, Ticket
 
 EventLimit = Annotated[Limit, Query(ge=1, le=500)]
 View = dict[str, Any]
@@ -33,7 +34,7 @@ class Realtime:
 def add_realtime_routes(api: Api, realtime: Realtime) -> None:
     """Answer the routes of the event log and of realtime."""
 
-    @api.route("GET", "/v1/events", scope="events:read")
+    @api.route("GET", "/v1/events", scope="events:read", gives=Events)
     def list_events(
         after: Annotated[str | None, Query(max_length=200)] = None,
         limit: EventLimit = 100,
@@ -42,14 +43,14 @@ def add_realtime_routes(api: Api, realtime: Realtime) -> None:
         wanted = [topic.strip() for topic in topics.split(",") if topic.strip()] if topics else None
         return answer(realtime.events_after(api.caller, after, limit, wanted))
 
-    @api.route("GET", "/v1/snapshot", scope="events:read")
+    @api.route("GET", "/v1/snapshot", scope="events:read", gives=One[Snapshot])
     def get_snapshot() -> Response[Any]:
         return answer(realtime.snapshot(api.caller))
 
-    @api.route("POST", "/v1/realtime/ticket", scope="events:read")
+    @api.route("POST", "/v1/realtime/ticket", scope="events:read", gives=One[Ticket])
     def create_ticket() -> Response[Any]:
         return answer(realtime.issue_ticket(api.caller))
 
-    @api.route("GET", "/v1/presence", scope="events:read")
+    @api.route("GET", "/v1/presence", scope="events:read", gives=One[Presence], summary="Who is here")
     def get_presence() -> Response[Any]:
         return answer(realtime.presence(api.caller))

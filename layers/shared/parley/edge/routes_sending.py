@@ -14,17 +14,21 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
 from parley.domain.errors import InvalidRequest
-from parley.services.outbox import Outbox, SendResult
+from parley.services.outbox import Outbox, Partner, SendResult
 
 from .api import Api, answer
 from .problems import known_error, problem_headers
 from .schemas import is_client_key
-from .schemas_sending import SendBody, ShortSendBody
+from .schemas_sending import FirstBody, SendBody, ShortSendBody
+from .shapes import Message, One, Sent
 
 SHORT_FORM_WAITS_SECONDS: Final = 10
 FAILED_STATUS: Final = {"invalid_request": 400, "window_closed": 409, "gateway_unreachable": 503}
 """The status of the short form for a message the gateway did not take, by the message's error; 422 for all others."""
 
+_TAKEN: Final = {202: One[Message], 201: One[Message]}
+_SENDING_HEADERS: Final = ("Idempotency-Key", "Prefer")
+_SOME_ID: Final = "0192d3a4-5b6c-7d8e-9f01-23456789abcd"
 _ON_ITS_WAY = frozenset({"sent", "delivered", "read", "played"})
 _WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,3})\"?")
 
@@ -32,20 +36,62 @@ _WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,3})\"?")
 def add_sending_routes(api: Api, outbox: Callable[[], Outbox]) -> None:
     """Answer the routes that send."""
 
-    @api.route("POST", "/v1/conversations/{id}/messages", scope="messages:write")
-    def send(conversation_id: Annotated[UUID, Path(alias="id")], body: Annotated[SendBody, Body()]) -> Response[Any]:
+    @api.route(
+        "POST",
+        "/v1/conversations/{id}/messages",
+        scope="messages:write",
+        weight="send",
+        gives=_TAKEN,
+        example={"type": "text", "text": "Good morning!"},
+        headers=_SENDING_HEADERS,
+    )
+    def send_message(
+        conversation_id: Annotated[UUID, Path(alias="id")], body: Annotated[SendBody, Body()]
+    ) -> Response[Any]:
         api.call.facts["conversation_id"] = str(conversation_id)
         key = _idempotency_key(api.call.headers)
         taken = outbox().send(api.caller, conversation_id, body.request(), key, api.call.correlation_id)
         return _answer_taken(api, outbox(), taken)
 
-    @api.route("POST", "/v1/messages/{id}/resend", scope="messages:write")
-    def resend(message_id: Annotated[UUID, Path(alias="id")]) -> Response[Any]:
+    @api.route(
+        "POST",
+        "/v1/messages",
+        scope="messages:write",
+        weight="send",
+        gives=_TAKEN,
+        example={"integrationId": _SOME_ID, "to": "+5511955550100", "type": "text", "text": "Good morning!"},
+        headers=_SENDING_HEADERS,
+    )
+    def write_first(body: Annotated[FirstBody, Body()]) -> Response[Any]:
+        key = _idempotency_key(api.call.headers)
+        partner = Partner(body.integration_id, body.to)
+        taken = outbox().write_first(api.caller, partner, body.request(), key, api.call.correlation_id)
+        api.call.facts["conversation_id"] = taken.view["conversationId"]
+        return _answer_taken(api, outbox(), taken)
+
+    @api.route(
+        "POST",
+        "/v1/messages/{id}/resend",
+        scope="messages:write",
+        weight="send",
+        gives=_TAKEN,
+        headers=_SENDING_HEADERS,
+    )
+    def resend_message(message_id: Annotated[UUID, Path(alias="id")]) -> Response[Any]:
         key = _idempotency_key(api.call.headers)
         taken = outbox().resend(api.caller, message_id, key, api.call.correlation_id)
         return _answer_taken(api, outbox(), taken)
 
-    @api.route("POST", "/send-message", scope="messages:write", shape=short_problem)
+    @api.route(
+        "POST",
+        "/send-message",
+        scope="messages:write",
+        weight="send",
+        gives=Sent,
+        summary="Send a message and wait for the gateway",
+        example={"conversationId": _SOME_ID, "message": "Good morning!", "messageType": "text"},
+        shape=short_problem,
+    )
     def send_short(body: Annotated[ShortSendBody, Body()]) -> Response[Any]:
         api.call.facts["conversation_id"] = str(body.conversation_id)
         correlation_id = api.call.correlation_id
@@ -65,11 +111,15 @@ def add_sending_routes(api: Api, outbox: Callable[[], Outbox]) -> None:
 
 
 def _answer_taken(api: Api, outbox: Outbox, taken: SendResult) -> Response[Any]:
-    """202 with the message as it was taken, or 201 with its outcome where the caller would wait for it."""
-    view, status, headers = taken.view, 202, {"location": f"/v1/messages/{taken.view['id']}"}
+    """202 with the message as it was taken, or 201 with its outcome where the caller would wait for it; 201 for a note,
+    which nobody sends.
+    """
+    is_note = taken.view["direction"] == "internal"
+    view, status, headers = taken.view, 201 if is_note else 202, {"location": f"/v1/messages/{taken.view['id']}"}
     if taken.replayed:
         headers["idempotency-replayed"] = "true"
-    if seconds := preferred_wait(api.call.headers.get("prefer", "")):
+    seconds = preferred_wait(api.call.headers.get("prefer", ""))
+    if seconds and not is_note and view["status"] != "scheduled":
         headers["preference-applied"] = f"wait={seconds}"
         view = outbox.wait(api.caller, UUID(view["id"]), seconds)
         status = 201 if view["status"] in _ON_ITS_WAY or view["status"] == "failed" else 202

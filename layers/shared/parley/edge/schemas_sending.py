@@ -11,24 +11,26 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from parley.domain.errors import InvalidRequest, UnsupportedCapability
 from parley.services.send import SendRequest
 
-from .schemas import LARGEST_NUMBER, BodyModel, ClientKey, LooseId, Metadata, Text
+from .schemas import CHOICE, LARGEST_NUMBER, BodyModel, ClientKey, LooseId, Metadata, Moment, Text
+from .schemas_working import Phone
 
 Kind: TypeAlias = Literal[
-    "text", "image", "audio", "video", "document", "sticker", "location", "contacts", "template", "interactive"
+    "text", "image", "audio", "video", "document", "sticker", "location", "contacts", "template", "interactive", "note"
 ]
 LARGEST_TEMPLATE: Final = 16 * 1024
 MOST_ROWS: Final = 10
-_NOT_YET: Final = {"scheduledAt": "Scheduled messages", "mentions": "Mentions"}
+MOST_MENTIONS: Final = 50
 _PHONE: Final = re.compile(r"\+?[0-9][0-9 ().-]{2,38}", re.ASCII)
 
 _CAPTIONED: Final = frozenset({"image", "video", "document"})
 _NEEDED: Final[Mapping[str, str]] = {
     "text": "text",
+    "note": "text",
     **dict.fromkeys(("image", "audio", "video", "document", "sticker"), "mediaId"),
     "location": "location",
     "contacts": "contacts",
@@ -39,8 +41,10 @@ _NEEDED: Final[Mapping[str, str]] = {
 _OPTIONAL: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(_CAPTIONED, frozenset({"caption"})),
     "audio": frozenset({"voice"}),
+    "note": frozenset({"mentions"}),
 }
-_OF_KINDS: Final = frozenset({*_NEEDED.values(), "caption", "voice"})
+_OF_KINDS: Final = frozenset({*_NEEDED.values(), "caption", "voice", "mentions"})
+_NOT_OF_NOTES: Final = ("replyTo", "scheduledAt")
 
 
 def _phone(value: str) -> str:
@@ -125,11 +129,19 @@ class Choices(BodyModel):
     sections: Annotated[list[Section], Field(min_length=1, max_length=MOST_ROWS)]
 
 
-Interactive = Annotated[Buttons | Choices, Field(discriminator="type")]
+def _form(value: object) -> str | None:
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return f"{CHOICE}{kind}" if kind in ("buttons", "list") else None
+
+
+Interactive = Annotated[
+    Annotated[Buttons, Tag(f"{CHOICE}buttons")] | Annotated[Choices, Tag(f"{CHOICE}list")],
+    Discriminator(_form, custom_error_type="form", custom_error_message="should have the type buttons or list"),
+]
 
 
 class SendBody(BodyModel):
-    """A message to send. `expectedNumber`: the conversation's `lastNumber` as the sender has seen it."""
+    """A message to send, or a note. `expectedNumber`: the conversation's `lastNumber` as the sender has seen it."""
 
     type: Kind
     text: Text | None = None
@@ -142,12 +154,9 @@ class SendBody(BodyModel):
     interactive: Interactive | None = None
     reply_to: LooseId | None = Field(None, alias="replyTo")
     expected_number: int | None = Field(None, alias="expectedNumber", ge=0, le=LARGEST_NUMBER)
+    scheduled_at: Moment | None = Field(None, alias="scheduledAt")
+    mentions: Annotated[list[LooseId], Field(max_length=MOST_MENTIONS)] | None = None
     metadata: Metadata | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_what_is_not_sent(cls, value: object) -> object:
-        return _sendable(value, "type")
 
     @model_validator(mode="after")
     def _fit_the_kind(self) -> SendBody:
@@ -157,6 +166,10 @@ class SendBody(BodyModel):
             {"path": path, "message": f"does not belong to {self.type}"}
             for path in sorted(given - {needed} - _OPTIONAL.get(self.type, frozenset()))
         ]
+        if self.type == "note":
+            fields = self.model_dump(by_alias=True, include={"reply_to", "scheduled_at"}, exclude_none=True)
+            wrong = [name for name in _NOT_OF_NOTES if name in fields]
+            problems += [{"path": name, "message": "does not belong to note"} for name in wrong]
         if needed not in given:
             problems.append({"path": needed, "message": f"{self.type} needs it"})
         if isinstance(self.interactive, Choices | Buttons):
@@ -175,6 +188,8 @@ class SendBody(BodyModel):
             expected_number=self.expected_number,
             media_id=self.media_id,
             voice=bool(self.voice),
+            scheduled_at=self.scheduled_at,
+            mentions=tuple(self.mentions or ()),
         )
 
     def _content(self) -> dict[str, Any]:
@@ -182,6 +197,13 @@ class SendBody(BodyModel):
             return {"contacts": [_dumped(card) for card in self.contacts]}
         given = self.location or self.template or self.interactive
         return _dumped(given) if given is not None else {}
+
+
+class FirstBody(SendBody):
+    """A message to somebody by their phone number, whether or not they wrote before."""
+
+    integration_id: LooseId = Field(alias="integrationId")
+    to: Phone
 
 
 class ShortSendBody(BodyModel):
@@ -200,11 +222,11 @@ class ShortSendBody(BodyModel):
     @classmethod
     def _refuse_what_is_not_sent(cls, value: object) -> object:
         kind = value.get("messageType") if isinstance(value, dict) else None
-        if kind in {"location", "contacts", "template", "interactive"}:
+        if isinstance(kind, str) and kind in {"location", "contacts", "template", "interactive", "note"}:
             problem = {"path": "messageType", "message": f"{kind} cannot be sent in the short form"}
             sentence = f"Messages of type {kind} cannot be sent in the short form; use /v1/conversations/…/messages."
             raise UnsupportedCapability(sentence, errors=[problem])
-        return _sendable(value, "messageType")
+        return value
 
     @model_validator(mode="after")
     def _fit_the_kind(self) -> ShortSendBody:
@@ -230,20 +252,6 @@ class ShortSendBody(BodyModel):
             media_id=self.media_id,
             media_url=self.media_url,
         )
-
-
-def _sendable(value: object, name: str) -> object:
-    """Refuse what is not sent this way, by its name."""
-    if not isinstance(value, dict):
-        return value
-    if value.get(name) == "note":
-        problem = {"path": name, "message": "note cannot be sent"}
-        raise UnsupportedCapability("Messages of type note cannot be sent.", errors=[problem])
-    for field, what in _NOT_YET.items():
-        if value.get(field) is not None:
-            problem = {"path": field, "message": "is not supported"}
-            raise UnsupportedCapability(f"{what} are not supported ({field}).", errors=[problem])
-    return {key: item for key, item in value.items() if key not in _NOT_YET}
 
 
 def _confusing(interactive: Buttons | Choices) -> list[dict[str, str]]:

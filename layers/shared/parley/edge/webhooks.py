@@ -16,21 +16,31 @@ from parley.services.accept import Post
 
 
 def read_webhook(event: Mapping[str, Any], received_at: datetime, correlation_id: UUID) -> Post:
-    """Read an HTTP API event (payload 2.0) of the route `/webhooks/{provider}/{integrationId}/{token}`; a tail is
-    ignored.
+    """Read an HTTP API event (payload 2.0) of a route of webhooks.
 
     Raises InvalidRequest when the body is said to be base64 and is not.
     """
-    path = event["pathParameters"]
+    provider, integration_id, token = read_address(event)
     return Post(
-        provider=path["provider"],
-        integration_id=path["integrationId"],
-        token=path["token"],
+        provider=provider,
+        integration_id=integration_id,
+        token=token,
         body=raw_body(event),
         headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
         received_at=received_at,
         correlation_id=correlation_id,
     )
+
+
+def read_address(event: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The gateway, the integration (or `app`) and the token of `/webhooks/{provider}/{integrationId}/{token}`, or of a
+    route that has the first two written out; a tail is ignored.
+    """
+    path = event["pathParameters"]
+    if "integrationId" in path:
+        return path["provider"], path["integrationId"], path["token"]
+    _, _, provider, integration_id, *_ = event["routeKey"].partition(" ")[2].split("/")
+    return provider, integration_id, path["token"]
 
 
 def raw_body(event: Mapping[str, Any]) -> bytes:

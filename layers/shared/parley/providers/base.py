@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from parley.domain.identity import Address
 from parley.domain.incoming import Fact
 from parley.domain.outgoing import Draft, Outcome, Target
+
+from .patience import USUAL
 
 _DAY_SECONDS: Final = 86_400
 _HIGHEST: Final = 1_000_000
@@ -57,7 +59,8 @@ class Capabilities:
     customer's last message free text may be sent (None: always). `idempotent_send`: a repeated send with the same
     reference is one message. `reactions`, `edit`, `delete`, `mark_read`, `typing`, `replies`, `groups`, `templates`:
     what their names say. `media_limits`: bytes by kind; `media_types`: MIME types by kind (absent: any).
-    `connection_state`: the gateway tells when the account is disconnected.
+    `connection_state`: the gateway tells when the account is disconnected. `longest_send`, `longest_file_send`: what
+    one `send` takes at most, without and with a file; `longest_silence`: how long `fetch_media` may bring nothing.
     """
 
     kinds: frozenset[str]
@@ -73,6 +76,9 @@ class Capabilities:
     typing: bool = False
     groups: bool = False
     connection_state: bool = False
+    longest_send: timedelta = USUAL.longest
+    longest_file_send: timedelta = USUAL.longest
+    longest_silence: timedelta = timedelta(seconds=90)
     pacing: Pacing = Pacing()
     media_limits: Mapping[str, int] = field(default_factory=dict)
     media_types: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -107,6 +113,30 @@ class Checkup:
     unreachable: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a webhook that came by the URL of a whole app: the account it names (empty: none), and itself."""
+
+    account: str
+    content: Mapping[str, Any]
+
+
+class App(Protocol):
+    """A gateway's app with one URL for all its accounts, of whatever tenant."""
+
+    def verify(self, body: bytes, headers: Mapping[str, str], secret: str) -> None:
+        """Check the signature over the raw bytes under the app's own secret. Raises Rejected."""
+
+    def account_of(self, body: bytes) -> str:
+        """The first account a body names, as far as a quick look tells; never raises."""
+
+    def take_apart(self, body: bytes) -> Sequence[Part]:
+        """Each piece with the account it names. Raises Unreadable."""
+
+    def put_together(self, parts: Sequence[Part]) -> bytes:
+        """A body of these pieces alone, in their order, as the gateway would have posted it."""
+
+
 class Provider(Protocol):
     """One gateway."""
 
@@ -117,9 +147,10 @@ class Provider(Protocol):
     def handshake(self, query: Mapping[str, str], verify_token: str) -> str | None:
         """Answer the gateway's GET verification: the text to return, or None to refuse it."""
 
-    def verify(self, body: bytes, headers: Mapping[str, str], account: Account) -> None:
+    def verify(self, body: bytes, headers: Mapping[str, str], account: Account, received_at: datetime) -> None:
         """Check the signature over the raw bytes; header names are lower case. Where a gateway signs nothing, the URL's
-        token is the check and this one compares what else there is.
+        token is the check and this one compares what else there is. A signature that ends is judged as of
+        `received_at`, for a webhook may have waited in our queue.
 
         Raises Rejected, naming what is wrong.
         """

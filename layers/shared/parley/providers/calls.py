@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -17,7 +17,10 @@ import httpx
 
 from parley.domain.outgoing import NotSent, Uncertain
 
+from .patience import USUAL, Patience
+
 LONGEST_ANSWER: Final = 64 * 1024
+PIECE: Final = 16 * 1024
 LONGEST_RETRY_AFTER: Final = timedelta(days=1)
 
 _BEFORE_SENDING: Final = (
@@ -61,18 +64,19 @@ class Answer:
         return min(max(wait, timedelta()), LONGEST_RETRY_AFTER)
 
 
+class _TooSlowError(Exception):
+    """The gateway takes the body so slowly that it is left off."""
+
+
 class Caller:
-    """Calls over a shared client, which stays its owner's to close. With the defaults one call takes at most 27 s,
-    which is below the lease of a send; `fast_clock` divides all of them.
+    """Calls over a shared client, which stays its owner's to close. One call takes at most `patience.longest`, which
+    the adapter's capabilities tell; `fast_clock` divides every wait.
     """
 
-    def __init__(
-        self, http: httpx.Client, *, connect: float = 3.0, read: float = 10.0, fast_clock: float = 1.0
-    ) -> None:
-        connect, read = connect / fast_clock, read / fast_clock
+    def __init__(self, http: httpx.Client, patience: Patience = USUAL, *, fast_clock: float = 1.0) -> None:
         self.http = http
-        self.timeout = httpx.Timeout(read, connect=connect, pool=connect / 3, write=read)
-        self._longest = 2 * connect + 2 * read
+        self.patience = waits = patience.sped(fast_clock)
+        self.timeout = httpx.Timeout(waits.read, connect=waits.connect, pool=waits.pool, write=waits.write)
 
     def call(
         self,
@@ -84,19 +88,36 @@ class Caller:
         content: bytes | Iterable[bytes] | None = None,
         longest_answer: int = LONGEST_ANSWER,
     ) -> Answer | NotSent | Uncertain:
-        """Make one request, once; never raises for what the network does. `content`: instead of JSON."""
+        """Make one request, once; never raises for what the network does. `content`: instead of JSON; where it is
+        streamed, `patience.upload` bounds it, and a body that was left off was not sent.
+        """
         sent = {"accept-encoding": "identity", **headers}  # so that the bound on the answer is a bound
         if json_body is not None:
             content = json.dumps(json_body).encode()
             sent["content-type"] = "application/json"
-        deadline = time.monotonic() + self._longest
+        elif content is not None and not isinstance(content, bytes):
+            content = self._within_time(content)
+        deadline = time.monotonic() + self.patience.longest.total_seconds() - self.patience.read
         try:
             with self.http.stream(method, url, content=content, headers=sent, timeout=self.timeout) as response:
                 return Answer(response.status_code, response.headers, _read(response, deadline, longest_answer))
+        except _TooSlowError:
+            return NotSent("the gateway took the file too slowly")
         except _BEFORE_SENDING as error:
             return NotSent(f"not connected: {type(error).__name__}")
         except httpx.HTTPError as error:
             return Uncertain(f"no answer: {type(error).__name__}")
+
+    def _within_time(self, content: Iterable[bytes]) -> Iterator[bytes]:
+        """The body in pieces, as long as there is time for them; it is small pieces that are waited for one by one."""
+        until: float | None = None
+        for chunk in content:
+            for start in range(0, len(chunk), PIECE):
+                now = time.monotonic()
+                until = until or now + self.patience.upload  # from when the connection stands
+                if now > until:
+                    raise _TooSlowError
+                yield chunk[start : start + PIECE]
 
 
 def _read(response: httpx.Response, deadline: float, longest: int) -> bytes:

@@ -16,6 +16,7 @@ Json: TypeAlias = dict[str, Any]
 
 DEEPEST: Final = 100
 LONGEST_ID: Final = 512
+"""In bytes: several ids must fit into one entry of an index."""
 
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999, where datetime ends
 
@@ -47,7 +48,7 @@ def objects(value: object, what: str) -> list[Json]:
     """A list of objects, or nothing. Raises Unreadable for anything else."""
     if value is None:
         return []
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+    if not isinstance(value, list) or [one for one in value if not isinstance(one, dict)]:
         raise Unreadable(f"{what} is not a list of objects")
     return value
 
@@ -72,9 +73,16 @@ def identity(value: object, otherwise: str) -> str:
 
 def optional_id(value: object) -> str | None:
     """An id as text: gateways write text, tools people test with also numbers; what is longer than any id is none."""
+    if value is None:
+        return None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    return (clean_text(value) or None) if isinstance(value, str) and len(value) <= LONGEST_ID else None
+    if not isinstance(value, str) or len(value) > LONGEST_ID:
+        return None
+    if value.isascii():
+        return value.replace("\x00", "") or None
+    text = clean_text(value)
+    return text if len(text.encode()) <= LONGEST_ID else None
 
 
 def text_of(value: object) -> str | None:

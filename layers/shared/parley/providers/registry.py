@@ -7,6 +7,7 @@ and a sender needs the one it sends through.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -15,17 +16,48 @@ from parley.domain.errors import NotFound
 if TYPE_CHECKING:
     import httpx
 
-    from .base import Provider
+    from .base import App, Provider
 
 Handshake: TypeAlias = Callable[[Mapping[str, str], str], str | None]
 
-GATEWAYS: Final[Mapping[str, str]] = {
-    "meta": "meta:Meta",
-    "evolution": "evolution:Evolution",
-    "zapi": "zapi:ZApi",
-    "wuzapi": "wuzapi:WuzApi",
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What the rest of Parley knows of a gateway before its adapter is imported. `adapter`, `app`: a module here and
+    the class in it; an app is for gateways whose app may have one URL for all its accounts. `needs`, `may_have`: names
+    of an account's credentials. `proofs`: the headers that its webhooks prove themselves with; whatever else comes
+    along is not kept for `verify`.
+    """
+
+    adapter: str
+    needs: frozenset[str]
+    proofs: frozenset[str]
+    may_have: frozenset[str] = frozenset()
+    app: str | None = None
+
+
+def _gateway(adapter: str, needs: str, proofs: str, may_have: str = "", app: str | None = None) -> Gateway:
+    return Gateway(adapter, frozenset(needs.split()), frozenset(proofs.split()), frozenset(may_have.split()), app)
+
+
+GATEWAYS: Final[Mapping[str, Gateway]] = {
+    "meta": _gateway("meta:Meta", "app_secret access_token", "x-hub-signature-256", app="meta.app:App"),
+    "evolution": _gateway("evolution:Evolution", "api_key", "authorization", "jwt_key"),
+    "zapi": _gateway("zapi:ZApi", "instance_token", "z-api-token", "client_token z_api_token"),
+    "wuzapi": _gateway("wuzapi:WuzApi", "token", "x-hmac-signature", "hmac_key s3_secret_key"),
+    "telegram": _gateway("telegram:Telegram", "bot_token", "x-telegram-bot-api-secret-token", "secret_token"),
 }
-"""Each gateway's adapter: its module here and the class in it."""
+CREDENTIALS: Final = {name: (gateway.needs, gateway.may_have) for name, gateway in GATEWAYS.items()}
+PROOFS: Final = {name: gateway.proofs for name, gateway in GATEWAYS.items()}
+
+
+def app_of(name: str) -> App | None:
+    """What knows the URL of a gateway's whole app, imported now; None where a gateway has no such thing."""
+    gateway = GATEWAYS.get(name)
+    if gateway is None or gateway.app is None:
+        return None
+    found: App = _load(gateway.app)()
+    return found
 
 
 def adapter(name: str) -> type[Provider]:
@@ -33,12 +65,16 @@ def adapter(name: str) -> type[Provider]:
 
     Raises NotFound.
     """
-    place = GATEWAYS.get(name)
-    if place is None:
+    gateway = GATEWAYS.get(name)
+    if gateway is None:
         raise NotFound("There is no such gateway.")
-    module, _, attribute = place.partition(":")
-    found: type[Provider] = getattr(import_module(f".{module}", __package__), attribute)
+    found: type[Provider] = _load(gateway.adapter)
     return found
+
+
+def _load(place: str) -> Any:  # noqa: ANN401  (a class of the caller's choice)
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(f".{module}", __package__), attribute)
 
 
 def _handshake_of(name: str) -> Handshake:

@@ -32,7 +32,11 @@ from parley.store.ids import new_id
 from parley.store.views import View, load_conversations, load_messages
 
 from .lost_accounts import pause
-from .receive_facts import OURSELVES, revise
+from .project import revise
+from .receive_facts import OURSELVES
+from .show_typing import Typists
+from .sight import require_conversation, require_message
+from .unsent import rewrite_unsent, withdraw_unsent
 
 LOG = logging.getLogger(__name__)
 _MOST_READ = 50
@@ -48,11 +52,13 @@ class Acting:
         providers: Mapping[str, Provider],
         sealer: Callable[[], Sealer],
         wake: Callable[[UUID], None],
+        typists: Typists | None = None,
     ) -> None:
         self._database = database
         self._providers = providers
         self._sealer = sealer
         self._wake = wake
+        self._typists = typists
 
     def react(self, principal: Principal, message_id: UUID, emoji: str | None, correlation_id: UUID) -> View:
         """Set the number's reaction to a message, or (None) take it back; answer the message.
@@ -62,7 +68,10 @@ class Acting:
         message = self._message(principal, message_id, "reactions", "react to a message")
         provider, to = self._providers[message["provider"]], _address(message)
         self._do(
-            principal, message, correlation_id, lambda account: provider.react(_target(message), to, emoji, account)
+            principal.tenant_id,
+            message,
+            correlation_id,
+            lambda account: provider.react(_target(message), to, emoji, account),
         )
 
         def keep(tx: Transaction) -> None:
@@ -85,14 +94,22 @@ class Acting:
         return self._keep(principal, message_id, keep)
 
     def edit(self, principal: Principal, message_id: UUID, text: str, correlation_id: UUID) -> View:
-        """Replace the text of a message of ours; answer the message. Raises what `react` raises."""
+        """Replace the text of a message of ours; answer the message. Raises what `react` raises, and Forbidden."""
+        unsent = self._unsent(
+            principal, message_id, lambda tx: rewrite_unsent(tx, principal, message_id, text, correlation_id)
+        )
+        if unsent is not None:
+            return unsent
         message = self._message(principal, message_id, "edit", "change a message", ours=True)
         if message["kind"] != "text":
             problem = {"path": "text", "message": "only a text can be changed"}
             raise UnsupportedCapability("Only a text can be changed.", errors=[problem], capability="edit")
         provider, to = self._providers[message["provider"]], _address(message)
         accepted = self._do(
-            principal, message, correlation_id, lambda account: provider.edit(_target(message), to, text, account)
+            principal.tenant_id,
+            message,
+            correlation_id,
+            lambda account: provider.edit(_target(message), to, text, account),
         )
         # Where the edit has an id of its own at the gateway, the gateway tells it under that id.
         own = accepted.provider_message_id
@@ -100,13 +117,22 @@ class Acting:
         return self._revise(principal, message, correlation_id, kind="edit", revision_key=key, body=text)
 
     def delete(self, principal: Principal, message_id: UUID, correlation_id: UUID) -> View:
-        """Take a message of ours back for everyone; answer what is left of it. Raises what `react` raises."""
+        """Take a message of ours back for everyone; answer what is left of it. Raises what `react` raises, and
+        Forbidden.
+        """
+        unsent = self._unsent(
+            principal, message_id, lambda tx: withdraw_unsent(tx, principal, message_id, correlation_id)
+        )
+        if unsent is not None:
+            return unsent
         message = self._message(principal, message_id, "delete", "take a message back", ours=True, deleted=True)
         if message["deleted"]:
             with self._database.transaction(principal.tenant_id) as tx:
                 return load_messages(tx, [message_id])[message_id]
         provider, to = self._providers[message["provider"]], _address(message)
-        self._do(principal, message, correlation_id, lambda account: provider.delete(_target(message), to, account))
+        self._do(
+            principal.tenant_id, message, correlation_id, lambda account: provider.delete(_target(message), to, account)
+        )
         return self._revise(principal, message, correlation_id, kind="delete", revision_key="", body=None)
 
     def mark_read(self, principal: Principal, conversation_id: UUID, up_to: UUID, correlation_id: UUID) -> View:
@@ -115,7 +141,7 @@ class Acting:
         Raises NotFound, InvalidRequest; a gateway that fails fails nothing.
         """
         conversation, targets = self._database.run(
-            principal.tenant_id, lambda tx: _read(tx, conversation_id, up_to, correlation_id)
+            principal.tenant_id, lambda tx: _read(tx, principal, conversation_id, up_to, correlation_id)
         )
         provider = self._providers[conversation["provider"]]
         if targets is not None:
@@ -124,7 +150,10 @@ class Acting:
             to = _address(conversation)
             try:
                 self._do(
-                    principal, conversation, correlation_id, lambda account: provider.mark_read(targets, to, account)
+                    principal.tenant_id,
+                    conversation,
+                    correlation_id,
+                    lambda account: provider.mark_read(targets, to, account),
                 )
             except (ProviderRejected, UnsupportedCapability, Unavailable) as error:
                 about = {"tenant_id": principal.tenant_id, "conversation_id": conversation_id, "code": error.code}
@@ -133,8 +162,30 @@ class Acting:
             return load_conversations(tx, [conversation_id])[conversation_id]
 
     def show_typing(self, principal: Principal, conversation_id: UUID, on: bool, correlation_id: UUID) -> None:
-        """Show the customer that somebody is typing, or no longer. Raises what `react` raises."""
+        """Show colleagues and the customer that somebody is typing, or no longer. Raises what `react` raises, after
+        colleagues were told.
+        """
         with self._database.transaction(principal.tenant_id) as tx:
+            require_conversation(tx, principal, conversation_id)
+        by = {"kind": principal.sender_kind, "id": str(principal.id), "name": principal.name}
+        if self._typists is not None:
+            self._typists.colleague(principal.tenant_id, by, conversation_id, on=on, viewer=principal.viewer)
+        self._show_customer(principal.tenant_id, conversation_id, on, correlation_id)
+
+    def pass_typing_on(self, tenant_id: UUID, conversation_id: UUID, on: bool, correlation_id: UUID) -> bool:
+        """Show the customer that somebody is typing, where the gateway can; answer whether it was shown. Never raises
+        what the gateway does.
+        """
+        try:
+            self._show_customer(tenant_id, conversation_id, on, correlation_id)
+        except (NotFound, Conflict, UnsupportedCapability, Unavailable) as error:
+            about = {"tenant_id": tenant_id, "conversation_id": conversation_id, "code": error.code}
+            LOG.info("typing not shown", extra=about)
+            return False
+        return True
+
+    def _show_customer(self, tenant_id: UUID, conversation_id: UUID, on: bool, correlation_id: UUID) -> None:
+        with self._database.transaction(tenant_id) as tx:
             conversation = store.find_conversation(tx, conversation_id)
             latest = store.latest_incoming(tx, conversation_id)
         if conversation is None:
@@ -143,7 +194,19 @@ class Acting:
         _require(provider, "typing", "show that somebody is typing", conversation)
         target = Target(latest, ours=False) if latest else None
         to = _address(conversation)
-        self._do(principal, conversation, correlation_id, lambda account: provider.show_typing(to, on, target, account))
+        self._do(tenant_id, conversation, correlation_id, lambda account: provider.show_typing(to, on, target, account))
+
+    def _unsent(self, principal: Principal, message_id: UUID, deed: Callable[[Transaction], bool]) -> View | None:
+        """Do it here alone, where no gateway has the message; None where one may have."""
+
+        def work(tx: Transaction) -> View | None:
+            require_message(tx, principal, message_id)
+            return load_messages(tx, [message_id])[message_id] if deed(tx) else None
+
+        view = self._database.run(principal.tenant_id, work, viewer=principal.viewer)
+        if view is not None:
+            self._wake(principal.tenant_id)
+        return view
 
     def _message(
         self,
@@ -156,7 +219,7 @@ class Acting:
         deleted: bool = False,
     ) -> Row:
         """A message the gateway knows; `ours`: only of the company, `deleted`: also one that was taken back."""
-        with self._database.transaction(principal.tenant_id) as tx:
+        with self._database.transaction(principal.tenant_id, viewer=principal.viewer) as tx:
             message = store.find_message(tx, message_id)
         if message is None:
             raise NotFound
@@ -169,12 +232,10 @@ class Acting:
             raise Conflict("The message was taken back.")
         return message
 
-    def _do(self, principal: Principal, row: Row, correlation_id: UUID, deed: Callable[[Account], Outcome]) -> Accepted:
+    def _do(self, tenant_id: UUID, row: Row, correlation_id: UUID, deed: Callable[[Account], Outcome]) -> Accepted:
         """Let the gateway do it, outside any transaction. Raises what became of it otherwise."""
         try:
-            credentials = self._sealer().open(
-                row["credentials"], principal.tenant_id, row["integration_id"], "provider"
-            )
+            credentials = self._sealer().open(row["credentials"], tenant_id, row["integration_id"], "provider")
         except NotSealedHere as error:
             raise AccountLost("The integration's credentials cannot be opened.") from error
         outcome = deed(Account(row["account_id"], credentials, row["settings"]))
@@ -182,10 +243,10 @@ class Acting:
             return outcome
         if isinstance(outcome, Refused) and outcome.account_lost:
             self._database.run(
-                principal.tenant_id,
+                tenant_id,
                 lambda tx: append_events(tx, pause(tx, row["integration_id"], outcome.message, correlation_id)),
             )
-            self._wake(principal.tenant_id)
+            self._wake(tenant_id)
         raise _trouble(outcome)
 
     def _revise(
@@ -213,8 +274,11 @@ class Acting:
         return view
 
 
-def _read(tx: Transaction, conversation_id: UUID, up_to: UUID, correlation_id: UUID) -> tuple[Row, list[Target] | None]:
+def _read(
+    tx: Transaction, by: Principal, conversation_id: UUID, up_to: UUID, correlation_id: UUID
+) -> tuple[Row, list[Target] | None]:
     """Move the horizon; answer the conversation and what was read thereby (None: it was read that far already)."""
+    require_conversation(tx, by, conversation_id)
     before = store.lock_read_horizon(tx, conversation_id)
     conversation = store.find_conversation(tx, conversation_id)
     if before is None or conversation is None:

@@ -13,6 +13,7 @@ from parley.domain.incoming import (
     ContactSeen,
     Deletion,
     Edit,
+    GroupSeen,
     MessageReceived,
     NumberChanged,
     Reaction,
@@ -22,7 +23,16 @@ from parley.domain.timestamps import believable
 from parley.store.receiving import ProviderKey
 
 Storable = (
-    MessageReceived | Receipt | Reaction | Edit | Deletion | ContactSeen | NumberChanged | AccountState | AccountNotice
+    MessageReceived
+    | Receipt
+    | Reaction
+    | Edit
+    | Deletion
+    | ContactSeen
+    | GroupSeen
+    | NumberChanged
+    | AccountState
+    | AccountNotice
 )
 OfMessage = MessageReceived | Receipt | Reaction | Edit | Deletion
 Said_co = TypeVar("Said_co", bound=Storable, covariant=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from parley.domain.audience import Listener, hears, resolve_topics
+from parley.domain.audience import Listener, resolve_topics
 from parley.domain.batches import Batch, fitting
 from parley.domain.cursor import Cursor, epoch_of
 from parley.domain.principal import Principal
@@ -18,6 +18,7 @@ from parley.store.event_log import READ_LIMIT, Stream, number_events, read_event
 from parley.store.snapshot import inbox_counts, newest_open
 from parley.store.views import load_conversations
 
+from .hear import Audience, withhold
 from .render import render
 
 SNAPSHOT_SIZE = 100
@@ -52,7 +53,7 @@ def events_after(
 
 def snapshot(database: Database, principal: Principal) -> dict[str, Any]:
     """Answer `GET /v1/snapshot`: the newest open conversations, the counters, and the cursor they stand for."""
-    with _numbered(database, principal.tenant_id) as (tx, stream):
+    with _numbered(database, principal.tenant_id, principal.viewer) as (tx, stream):
         # The position first: what is read after it can only be newer, and applying an event twice does no harm.
         ids = newest_open(tx, SNAPSHOT_SIZE)
         conversations = load_conversations(tx, ids)
@@ -63,15 +64,15 @@ def snapshot(database: Database, principal: Principal) -> dict[str, Any]:
 
 
 @contextmanager
-def _numbered(database: Database, tenant_id: UUID) -> Iterator[tuple[Transaction, Stream]]:
+def _numbered(database: Database, tenant_id: UUID, viewer: UUID | None = None) -> Iterator[tuple[Transaction, Stream]]:
     """One snapshot in which every event has its number; mostly somebody numbered them, and one look is enough."""
-    with database.transaction(tenant_id, repeatable_read=True) as tx:
+    with database.transaction(tenant_id, repeatable_read=True, viewer=viewer) as tx:
         stream = read_stream(tx)
         if not stream.unnumbered:
             yield tx, stream
             return
     number_events(database, tenant_id)
-    with database.transaction(tenant_id, repeatable_read=True) as tx:
+    with database.transaction(tenant_id, repeatable_read=True, viewer=viewer) as tx:
         yield tx, read_stream(tx)
 
 
@@ -79,11 +80,14 @@ def visible(tx: Transaction, listener: Listener, above: int, head: int, limit: i
     """What a listener hears of the events above a position, at most `limit` of them, rendered in this snapshot."""
     rows = read_events(tx, above)
     end = rows[-1]["seq"] if len(rows) == READ_LIMIT else head
-    heard = [row for row in rows if hears(listener, row["topics"])]
+    audience = Audience(tx, [listener.user_id], rows)
+    hearings = {row["seq"]: audience.hearing(listener, row) for row in rows}
+    heard = [row for row in rows if hearings[row["seq"]]]
     if len(heard) > limit:
         heard = heard[:limit]
         end = heard[-1]["seq"]
-    return Batch(above, end, tuple(render(tx, heard)))
+    told = (withhold(event) if hearings[event.seq] == "that it left" else event for event in render(tx, heard))
+    return Batch(above, end, tuple(told))
 
 
 def person(principal: Principal) -> UUID | None:

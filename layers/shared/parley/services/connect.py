@@ -4,6 +4,8 @@ of that person's oldest where there are too many.
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from parley.cloud.ports import Connections
 from parley.domain.errors import Forbidden, RateLimited
 from parley.domain.principal import Principal
@@ -27,18 +29,17 @@ def connect(
     def work(tx: Transaction) -> list[str]:
         if count_connections(tx) >= terms.per_tenant:
             raise RateLimited("Your company has too many connections open.")
-        rights = principal.rights_version
-        return admit(tx, connection_id, principal.id, rights, terms.session, terms.per_user)
+        return admit(tx, connection_id, principal, terms.session, terms.per_user)
 
     for oldest in database.run(principal.tenant_id, work):
         say_bye(connections, oldest, "too_many")
 
 
-def forget(database: Database, connection_id: str) -> bool:
-    """Forget a connection that ended; whether it was known."""
+def forget(database: Database, connection_id: str) -> UUID | None:
+    """Forget a connection that ended; whose it was, a company's, if it was known."""
     with database.unscoped() as tx:
         owner = find_connection(tx, connection_id)
     if owner is None:
-        return False
+        return None
     with database.transaction(owner[0]) as tx:
-        return delete_connection(tx, connection_id)
+        return owner[0] if delete_connection(tx, connection_id) else None

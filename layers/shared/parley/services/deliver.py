@@ -1,7 +1,8 @@
 """Deliver a conversation's queued messages to its gateway, one after the other, oldest first.
 
 The one rule: a message is claimed in a committed transaction before its first byte leaves, and what may have left is
-never sent again. The hint that calls this may be lost, late or repeated.
+never sent again, unless its gateway sends nothing twice under one id. The hint that calls this may be lost, late or
+repeated.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from parley.cloud.ports import NotSealedHere, Queue, Sealer
 from parley.domain.errors import DataRefused, NotFound, ParleyError
 from parley.domain.identity import Address
 from parley.domain.outgoing import Draft, NotSent, Outcome, Refused, Target, Upload
-from parley.providers.base import Account, Provider
+from parley.providers.base import Account, Capabilities, Provider
 from parley.store import attachments
 from parley.store import sending as store
 from parley.store.database import Database, Row, Transaction
@@ -26,7 +27,11 @@ from .hints import hint
 from .lost_accounts import CHECK_EVERY, Recovery
 from .outcomes import Claim, lapse, record, tell_status, tell_waiting
 from .pace import Pace, pacing_of
+from .schedule import release_due
 from .sendable import MEDIA_KINDS
+
+AROUND_A_SEND: Final = timedelta(seconds=10)
+"""What a claim holds beyond the adapter's own waits: opening the file, and writing down what became of it."""
 
 OpenUpload: TypeAlias = Callable[[Row], Upload]
 """Makes a stored file (a row of store/attachments.py) ready to send. Raises NotFound (gone), Unavailable."""
@@ -61,8 +66,8 @@ Taken: TypeAlias = Claim | NotDue | Held | None
 
 
 class Deliverer:
-    """Delivers; `lease` must outlast the adapter's slowest call, `backoff` is the first pause before a retry, `speed`
-    divides the waits that gateways' paces ask for.
+    """Delivers. A claim holds for `lease`, and for longer where the adapter says that a send of its kind may take
+    longer; `backoff` is the first pause before a retry; `speed` divides the waits of gateways and of their paces.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class Deliverer:
         self._backoff = backoff
         self._open_upload = open_upload
         self._pace = Pace(speed)
+        self._speed = speed
         self._recovery = Recovery(database, providers, sealer, queue, every=CHECK_EVERY / speed)
 
     def deliver(self, tenant_id: UUID, conversation_id: UUID, *, may_go_on: Callable[[], bool]) -> int:
@@ -142,9 +148,10 @@ class Deliverer:
         return claimed
 
     def _claim_in(self, tx: Transaction, conversation_id: UUID) -> tuple[Taken, bool]:
+        release_due(tx, conversation_id)
         lapsed = store.lapsed_claims(tx, conversation_id)
         for row in lapsed:
-            lapse(tx, row)
+            lapse(tx, row, repeatable=self._providers[row["provider"]].capabilities.idempotent_send)
         head = store.lock_head(tx, conversation_id)
         if head is None or head["busy"]:
             return None, bool(lapsed)
@@ -169,10 +176,14 @@ class Deliverer:
                 return NotDue(head["integration_id"], turn.wait, head["correlation_id"], changed=True)
         attempt_id = new_id()
         counted_for = head["integration_id"] if pacing.per_day is not None else None
-        store.claim(tx, head["id"], attempt_id, self._lease, counted_for)
+        store.claim(tx, head["id"], attempt_id, self._lease_of(head["kind"], capabilities), counted_for)
         tell_status(tx, store.shown(tx, head["id"]), head["correlation_id"])
         files = attachments.of_message(tx, head["id"]) if head["kind"] in MEDIA_KINDS else []
-        return Claim(attempt_id, head, files[0] if files else None)
+        return Claim(attempt_id, head, files[0] if files else None, capabilities.idempotent_send)
+
+    def _lease_of(self, kind: str, capabilities: Capabilities) -> timedelta:
+        longest = capabilities.longest_file_send if kind in MEDIA_KINDS else capabilities.longest_send
+        return max(self._lease, (longest + AROUND_A_SEND) / self._speed)
 
     def _send(self, tenant_id: UUID, claim: Claim) -> Outcome:
         message = claim.message

@@ -68,8 +68,8 @@ class _TakenOverError(Exception):
 
 
 class MediaFetcher:
-    """Fetches files. `lease`: how long a claim holds without a sign of life, longer than a gateway's longest silence.
-    `pauses`: before the second and the third try.
+    """Fetches files. `lease`: how long a claim holds without a sign of life, and longer where the adapter says that its
+    gateway may be silent for longer. `pauses`: before the second and the third try. `speed` divides an adapter's waits.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class MediaFetcher:
         *,
         lease: timedelta,
         pauses: tuple[timedelta, timedelta],
+        speed: float = 1.0,
     ) -> None:
         self._database = database
         self._providers = providers
@@ -94,6 +95,7 @@ class MediaFetcher:
         self._thumbnail = thumbnail
         self._lease = lease
         self._pauses = pauses
+        self._speed = speed
 
     def fetch(self, tenant_id: UUID, attachment_id: UUID) -> Outcome:
         """Try once to fetch a file, if it is due.
@@ -133,6 +135,9 @@ class MediaFetcher:
         provider = self._providers[claimed["provider"]]
         credentials = self._sealer().open(claimed["credentials"], tenant_id, claimed["integration_id"], "provider")
         account = Account(claimed["account_id"], credentials, claimed["settings"])
+        lease = max(self._lease, provider.capabilities.longest_silence / self._speed)
+        if lease > self._lease:
+            self._keep_claim(tenant_id, claimed, lease)
         with provider.fetch_media(claimed["source"], account) as download:
             expected = Expected(
                 kind=claimed["kind"],
@@ -146,13 +151,13 @@ class MediaFetcher:
             return store_file(
                 self._bucket,
                 tenant_id,
-                self._alive(tenant_id, claimed, download.chunks),
+                self._alive(tenant_id, claimed, download.chunks, lease),
                 expected,
                 temporary=arriving_key(tenant_id, claimed["id"], claimed["tries"]),
                 thumbnail=self._thumbnail,
             )
 
-    def _alive(self, tenant_id: UUID, claimed: Row, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def _alive(self, tenant_id: UUID, claimed: Row, chunks: Iterable[bytes], lease: timedelta) -> Iterator[bytes]:
         """The chunks; while they come, the claim is kept."""
         began = said = time.monotonic()
         for chunk in chunks:
@@ -161,10 +166,13 @@ class MediaFetcher:
                 raise Unavailable("The file took too long.")
             if now - said > self._lease.total_seconds() / 4:
                 said = now
-                with self._database.transaction(tenant_id) as tx:
-                    if not store.keep_claim(tx, claimed["id"], claimed["tries"], self._lease):
-                        raise _TakenOverError
+                self._keep_claim(tenant_id, claimed, lease)
             yield chunk
+
+    def _keep_claim(self, tenant_id: UUID, claimed: Row, lease: timedelta) -> None:
+        with self._database.transaction(tenant_id) as tx:
+            if not store.keep_claim(tx, claimed["id"], claimed["tries"], lease):
+                raise _TakenOverError
 
     def _look(self, tenant_id: UUID, attachment_id: UUID) -> Outcome:
         """Why a file cannot be claimed, and what is to be done about it."""

@@ -13,15 +13,20 @@ from uuid import UUID
 
 from parley.cloud.ports import Bucket, Queue
 from parley.domain.errors import NotFound, ParleyError, TooLarge, Unreadable
+from parley.domain.metrics import Meter, unmeasured
 from parley.domain.webhook import Webhook
 from parley.store import attachments
 from parley.store import housekeeping as store
 from parley.store.database import Database
+from parley.store.presence import find_due
 
 from .accept import SPOOL
+from .farewell import Reason
 from .fetch_media import PendingFile
 from .fetch_media import hint as hint_media
 from .hints import hint
+from .move_messages import carry_on
+from .notice import LOST_AFTER
 
 LOG = logging.getLogger("parley.housekeep")
 
@@ -41,11 +46,18 @@ class Swept:
     pushed: int
     media: int
     unused: int
+    present: int
+    tended: int
+    moved: int
+
+
+def nobody_there(*_: object) -> None:
+    """Tell nobody, where nobody listens."""
 
 
 class Housekeeper:
     """`silent_for`: a connection unheard for so long is dead. `stuck_for`: a message queued or claimed for so long has
-    lost its hint or its sender.
+    lost its hint or its sender. `dismiss` closes a connection with a reason; `announce` tells a company who is here.
     """
 
     def __init__(
@@ -59,6 +71,10 @@ class Housekeeper:
         wake: Callable[[UUID], None],
         silent_for: timedelta,
         stuck_for: timedelta,
+        dismiss: Callable[[str, Reason], object] = nobody_there,
+        announce: Callable[[UUID], object] = nobody_there,
+        meter: Meter = unmeasured,
+        tend: Callable[[], int] = int,
     ) -> None:
         self._database = database
         self._inbound = inbound
@@ -68,6 +84,10 @@ class Housekeeper:
         self._wake = wake
         self._silent_for = silent_for
         self._stuck_for = stuck_for
+        self._dismiss = dismiss
+        self._announce = announce
+        self._meter = meter
+        self._tend = tend
 
     def sweep(self) -> Swept:
         """Run every step once. Raises what kept one from running, after the others ran; the next minute tries again."""
@@ -81,6 +101,9 @@ class Housekeeper:
             self._push_lagging,
             self._hint_media,
             self._drop_unused,
+            self._look_at_presence,
+            self._tend_inbox,
+            self._move_messages,
         )
         for step in steps:
             try:
@@ -96,6 +119,9 @@ class Housekeeper:
         with self._database.unscoped() as tx:
             store.make_partitions(tx)
             store.forget_pacing(tx)
+            store.forget_signals(tx)
+            connections = store.count_open_connections(tx)
+        self._meter("realtime.connections", connections)
         return 0
 
     def _hint_stuck(self) -> int:
@@ -123,6 +149,9 @@ class Housekeeper:
         return len(keys)
 
     def _drop_silent(self) -> int:
+        """Forget connections unheard for too long; should somebody be there after all, they hear that they must come
+        again.
+        """
         with self._database.unscoped() as tx:
             silent = store.find_silent_connections(tx, self._silent_for)
         by_tenant: dict[UUID, list[str]] = defaultdict(list)
@@ -130,9 +159,25 @@ class Housekeeper:
             by_tenant[row["tenant_id"]].append(row["id"])
         for tenant_id, ids in by_tenant.items():
             with self._database.transaction(tenant_id) as tx:
-                store.delete_silent_connections(tx, ids, self._silent_for)
+                dropped = store.delete_silent_connections(tx, ids, self._silent_for)
                 store.delete_expired_tickets(tx)
+            for row in dropped:
+                self._dismiss(row["id"], "revoked" if row["revoked"] else "unknown_connection")
+            if dropped:
+                self._announce(tenant_id)
         return len(silent)
+
+    def _tend_inbox(self) -> int:
+        """Snoozes, messages for later, counters and assignments (tend.py)."""
+        return self._tend()
+
+    def _look_at_presence(self) -> int:
+        """Tell changes of presence whose hint was lost."""
+        with self._database.unscoped() as tx:
+            due = find_due(tx, LOST_AFTER)
+        for tenant_id in due:
+            self._announce(tenant_id)
+        return len(due)
 
     def _push_lagging(self) -> int:
         with self._database.unscoped() as tx:
@@ -148,6 +193,10 @@ class Housekeeper:
         for row in stuck:
             hint_media(self._media, PendingFile(row["tenant_id"], row["integration_id"], row["attachment_id"]))
         return len(stuck)
+
+    def _move_messages(self) -> int:
+        """Go on with joins of contacts that wrote much."""
+        return carry_on(self._database)
 
     def _drop_unused(self) -> int:
         """Forget uploads that no message took; their objects in the bucket go by the bucket's own rule."""

@@ -5,7 +5,7 @@ else finds it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,12 +21,13 @@ from .join import join
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A person seen on an integration at a time, and the webhook that is the evidence."""
+    """A person seen on an integration at a time, and the webhook that is the evidence; `why`: what else is."""
 
     integration_id: UUID
     person: Person
     seen_at: datetime
     correlation_id: UUID
+    why: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +111,16 @@ def _resolve(tx: Transaction, sightings: Sequence[Sighting], created: set[UUID])
     others: list[dict[str, Any]] = []
     for sighting in sightings:
         keys = _keys(sighting)
-        contact_id = next((known[key] for key in keys if key in known), None)
-        if contact_id is None:
-            contact_id = new_id()
-            known[keys[0]] = contact_id
-            firsts.append(_alias(sighting, sighting.person.addresses[0], contact_id))
+        anchor = next((key for key in keys if key in known), None)
+        if anchor is None:
+            anchor = keys[0]
+            known[anchor] = new_id()
+            firsts.append(_alias(sighting, sighting.person.addresses[0], known[anchor]))
+        contact_id = known[anchor]
         for key, address in zip(keys, sighting.person.addresses, strict=True):
             if key not in known:
                 known[key] = contact_id
-                others.append(_alias(sighting, address, contact_id))
+                others.append(_alias(sighting, address, contact_id, anchor))
         contacts.append(contact_id)
     inserted = store.insert_contacts(tx, firsts)
     created |= inserted
@@ -134,16 +136,23 @@ def _keys(sighting: Sighting) -> list[store.AliasKey]:
     ]
 
 
-def _alias(sighting: Sighting, address: Address, contact_id: UUID) -> dict[str, Any]:
+def _alias(
+    sighting: Sighting, address: Address, contact_id: UUID, anchor: store.AliasKey | None = None
+) -> dict[str, Any]:
+    """An address to be kept; `anchor`: the one beside which it was seen, by which the contact was known."""
+    evidence = _evidence(sighting)
+    if anchor is not None:
+        evidence["beside"] = f"{anchor[1]}:{anchor[2]}"
     return {
         "scope": address.scope(sighting.integration_id),
         "kind": address.kind,
         "value": address.key,
         "address": address.value,
         "contact_id": contact_id,
-        "evidence": _evidence(sighting),
+        "evidence": evidence,
     }
 
 
 def _evidence(sighting: Sighting) -> dict[str, Any]:
-    return {"correlationId": str(sighting.correlation_id), "integrationId": str(sighting.integration_id)}
+    ids = {"correlationId": str(sighting.correlation_id), "integrationId": str(sighting.integration_id)}
+    return {**ids, **sighting.why}

@@ -4,17 +4,21 @@ committed before the log's head is read, so that no event falls between the two.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from parley.domain.audience import UnknownTopic, conversation_of, resolve_topics
 from parley.domain.batches import FRAME_BYTES, Batch, dumps, fitting
 from parley.domain.cursor import Cursor, epoch_of
-from parley.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound, UnsupportedCapability
+from parley.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound, RateLimited
+from parley.domain.metrics import Meter, unmeasured
 from parley.domain.signals import Bye, Hello, Ping, Renew, Signal, Subscribe, Sync, Typing, Unsubscribe
 from parley.domain.terms import Terms, milliseconds
 from parley.store import connections as seats
+from parley.store import presence as turns
 from parley.store.connections import Position, Seat
 from parley.store.database import Database, Transaction
 from parley.store.event_log import READ_LIMIT, Stream, number_events, read_stream
@@ -24,7 +28,9 @@ from . import tickets
 from .catch_up import visible
 from .connect import forget
 from .farewell import Dismissed
+from .notice import Notices
 from .presence import fitting_people, who_is_here
+from .show_typing import Typists
 
 TOO_FAR = 2000
 """A client further behind than this is quicker with the snapshot."""
@@ -40,10 +46,21 @@ Refusal = Literal["no_cursor", "epoch", "too_old", "too_far"]
 class Listening:
     """Answers signals. `clock` is the wall clock, for what clients are told."""
 
-    def __init__(self, database: Database, terms: Terms, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        terms: Terms,
+        clock: Callable[[], datetime],
+        typists: Typists,
+        notices: Notices,
+        meter: Meter = unmeasured,
+    ) -> None:
         self._database = database
         self._terms = terms
         self._clock = clock
+        self._typists = typists
+        self._notices = notices
+        self._meter = meter
 
     def answer(self, connection_id: str, signal: Signal) -> Answer | None:
         """Do what a signal asks; answer the frame that goes back, but for the signal's id, or None.
@@ -51,6 +68,7 @@ class Listening:
         Raises Dismissed (say bye and close) and other ParleyErrors (an `error` frame).
         """
         seat = self._sit(connection_id, signal)
+        answer: Answer | None = None
         match signal:
             case Hello():
                 answer = self._hello(seat, signal)
@@ -65,10 +83,11 @@ class Listening:
             case Renew():
                 answer = self._renew(seat, signal)
             case Typing():
-                raise UnsupportedCapability("Typing is not passed on here.")
+                self._typing(seat, signal)
             case Bye():
                 forget(self._database, seat.id)
-                return None
+        if seat.stirred or isinstance(signal, Hello | Subscribe | Unsubscribe | Bye):
+            self._notices.presence_changed(seat.tenant_id)
         return answer
 
     def _sit(self, connection_id: str, signal: Signal) -> Seat:
@@ -79,18 +98,24 @@ class Listening:
             raise Dismissed("unknown_connection")
         visible_now, idle_ms = (signal.visible, signal.idle_ms) if isinstance(signal, Ping) else (None, None)
         with self._database.transaction(owner[0]) as tx:
-            seat = seats.touch(tx, connection_id, visible_now, idle_ms)
+            seat = seats.touch(tx, connection_id, visible_now, idle_ms, self._terms.idle)
+            wait = turns.take_turn(tx, f"frames:{owner[1]}", self._terms.frames)
         if seat is None:
             raise Dismissed("unknown_connection")
         if seat.ending and not (seat.ending == "expired" and isinstance(signal, Renew)):
             forget(self._database, seat.id)
+            self._notices.presence_changed(seat.tenant_id)
             raise Dismissed(seat.ending)
+        if wait:
+            raise RateLimited("You say too much at once.", retry_after_ms=_milliseconds(wait))
         return seat
 
     def _hello(self, seat: Seat, hello: Hello) -> Answer:
         cursor = None if hello.cursor is None else Cursor.parse(hello.cursor)
+        if cursor is not None:
+            self._meter("realtime.reconnects", 1)
         topics = resolve_topics(hello.topics, seat.user_id)
-        with self._database.transaction(seat.tenant_id) as tx:
+        with self._database.transaction(seat.tenant_id, viewer=seat.user_id) as tx:
             _require_known(tx, topics)
             stream = read_stream(tx)
             start = _start(cursor, stream, seat.rights_version)
@@ -128,7 +153,7 @@ class Listening:
     def _subscribe(self, seat: Seat, wish: Subscribe) -> Answer:
         _require_active(seat)
         topics = resolve_topics(wish.topics, seat.user_id)
-        with self._database.transaction(seat.tenant_id) as tx:
+        with self._database.transaction(seat.tenant_id, viewer=seat.user_id) as tx:
             _require_known(tx, topics)
             if seats.add_topics(tx, seat.id, topics) > MOST_TOPICS:
                 raise InvalidRequest(f"A connection listens to {MOST_TOPICS} topics at most.")
@@ -169,8 +194,26 @@ class Listening:
         if (principal.tenant_id, principal.id) != (seat.tenant_id, seat.user_id):
             raise Forbidden("This ticket is somebody else's.")
         with self._database.transaction(seat.tenant_id) as tx:
-            expires_at = seats.renew(tx, seat.id, self._terms.session)
+            expires_at = seats.renew(tx, seat.id, self._terms.session, principal.until)
         return {"type": "ok", "expiresAt": timestamp(expires_at)}
+
+    def _typing(self, seat: Seat, typing: Typing) -> None:
+        """Others hear of it; the one who types hears nothing, unless something is wrong."""
+        _require_active(seat)
+        try:
+            conversation_id = UUID(typing.conversation_id)
+        except ValueError as error:
+            raise InvalidRequest("`conversationId` is no id.") from error
+        with self._database.transaction(seat.tenant_id) as tx:
+            wait = turns.take_turn(tx, f"typing:{seat.user_id}", self._terms.typing)
+        if wait:
+            raise RateLimited("You tell of typing too often.", retry_after_ms=_milliseconds(wait))
+        by = {"kind": "user", "id": str(seat.user_id), "name": seat.name}
+        news = self._typists.colleague(
+            seat.tenant_id, by, conversation_id, on=typing.on, viewer=seat.user_id, connection_id=seat.id
+        )
+        if news:
+            self._typists.pass_on(seat.tenant_id, conversation_id, on=typing.on)
 
     @staticmethod
     def _heard(tx: Transaction, seat: Seat, above: int, stream: Stream, limit: int = READ_LIMIT) -> Batch:
@@ -209,13 +252,17 @@ def _range(batch: Batch, stream: Stream) -> Answer:
     }
 
 
+def _milliseconds(seconds: float) -> int:
+    return math.ceil(seconds * 1000)
+
+
 def _require_active(seat: Seat) -> None:
     if not seat.active:
         raise Conflict("Say hello first.")
 
 
 def _require_known(tx: Transaction, topics: Collection[str]) -> None:
-    """Raise UnknownTopic naming the first topic whose conversation this tenant does not have."""
+    """Raise UnknownTopic naming the first topic whose conversation the transaction's viewer cannot see."""
     wanted = {topic: id_ for topic in topics if (id_ := conversation_of(topic))}
     known = seats.known_conversations(tx, list(wanted.values()))
     for topic, id_ in wanted.items():

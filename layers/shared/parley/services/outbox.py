@@ -17,11 +17,12 @@ from parley.providers.base import Provider
 from parley.store.database import Database
 from parley.store.views import View
 
-from .hints import hint
+from .hints import LONGEST_HINT, hint
+from .meet import Partner
 from .pace import Pace
-from .send import SendRequest, SendResult, is_key_used, resend_message, send_message, wait_for_outcome
+from .send import SendRequest, SendResult, is_key_used, resend_message, send_message, wait_for_outcome, write_first
 
-__all__ = ["Outbox", "SendRequest", "SendResult"]
+__all__ = ["Outbox", "Partner", "SendRequest", "SendResult"]
 
 LOG = logging.getLogger(__name__)
 
@@ -81,6 +82,28 @@ class Outbox:
         self._see_off(principal, taken, correlation_id)
         return taken
 
+    def write_first(
+        self,
+        principal: Principal,
+        partner: Partner,
+        request: SendRequest,
+        idempotency_key: str | None,
+        correlation_id: UUID,
+    ) -> SendResult:
+        """Queue a message to somebody by their address, as `send` does. Raises what `write_first` raises."""
+        taken = write_first(
+            self._database,
+            self._providers,
+            principal,
+            partner,
+            self._with_file(principal, request, idempotency_key),
+            idempotency_key,
+            correlation_id,
+            pace=self._pace,
+        )
+        self._see_off(principal, taken, correlation_id)
+        return taken
+
     def resend(
         self, principal: Principal, message_id: UUID, idempotency_key: str | None, correlation_id: UUID
     ) -> SendResult:
@@ -122,7 +145,8 @@ class Outbox:
             raise InvalidRequest(error.detail, errors=problems) from error
 
     def _see_off(self, principal: Principal, taken: SendResult, correlation_id: UUID) -> None:
-        if taken.view["status"] == "queued":
+        soon = taken.view["status"] == "scheduled" and taken.wait <= LONGEST_HINT
+        if taken.view["status"] == "queued" or soon:
             try:
                 hint(
                     self._queue,

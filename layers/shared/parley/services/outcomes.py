@@ -20,6 +20,7 @@ from parley.store.views import timestamp
 
 from .hints import LONGEST_HINT
 from .lost_accounts import pause
+from .one_message import settle_id
 from .project import project
 
 MOST_ATTEMPTS = 12
@@ -27,11 +28,14 @@ MOST_ATTEMPTS = 12
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A message taken for sending, with its file if its kind has one."""
+    """A message taken for sending, with its file if its kind has one. `repeatable`: its gateway sends nothing twice
+    under one id.
+    """
 
     attempt_id: UUID
     message: Row
     file: Row | None
+    repeatable: bool = False
 
     @property
     def message_id(self) -> UUID:
@@ -40,10 +44,13 @@ class Claim:
         return id_
 
 
-def lapse(tx: Transaction, row: Row) -> None:
-    """A sender died with this claim: the message may have left, so only evidence can say what became of it."""
+def lapse(tx: Transaction, row: Row, *, repeatable: bool) -> None:
+    """A sender died with this claim: the message may have left, so only evidence can say what became of it, or
+    (`repeatable`) the gateway, asked again.
+    """
+    status = "queued" if repeatable and row["attempts"] < MOST_ATTEMPTS else "unknown"
     store.end_attempt(tx, row["attempt_id"], "lapsed", {})
-    tell_status(tx, store.settle(tx, row["id"], row["attempt_id"], "unknown"), None)
+    tell_status(tx, store.settle(tx, row["id"], row["attempt_id"], status, may_have_left=True), None)
 
 
 def record(tx: Transaction, claim: Claim, outcome: Outcome, backoff: timedelta) -> None:
@@ -56,8 +63,11 @@ def record(tx: Transaction, claim: Claim, outcome: Outcome, backoff: timedelta) 
         case Refused():
             error = {"code": outcome.code, "message": outcome.message, "provider": dict(outcome.provider)}
             _end(tx, claim, "failed", "refused", error, error=error)
+        case Uncertain() if claim.repeatable and not _is_last(claim):
+            delay = _pause(claim, backoff)
+            _end(tx, claim, "queued", "uncertain", {"reason": outcome.reason}, delay=delay, may_have_left=True)
         case Uncertain():
-            _end(tx, claim, "unknown", "uncertain", {"reason": outcome.reason})
+            _end(tx, claim, "unknown", "uncertain", {"reason": outcome.reason}, may_have_left=True)
         case NotSent():
             _not_sent(tx, claim, outcome, backoff)
 
@@ -97,24 +107,32 @@ def _end(
     *,
     error: Mapping[str, Any] | None = None,
     delay: timedelta | None = None,
+    may_have_left: bool = False,
 ) -> None:
     store.end_attempt(tx, claim.attempt_id, ended, detail)
-    settled = store.settle(tx, claim.message_id, claim.attempt_id, status, error=error, delay=delay)
+    ids = (claim.message_id, claim.attempt_id)
+    settled = store.settle(tx, *ids, status, error=error, delay=delay, may_have_left=may_have_left)
     tell_status(tx, settled, claim.message["correlation_id"])
 
 
 def _accepted(tx: Transaction, claim: Claim, outcome: Accepted) -> None:
     key = (claim.message["integration_id"], outcome.provider_message_id)
     lock_provider_ids(tx, [key])
-    store.learn_provider_id(tx, claim.message_id, claim.attempt_id, outcome.provider_message_id)
+    if outcome.provider_message_id:
+        append_events(tx, settle_id(tx, claim.message_id, key, claim.message["correlation_id"]))
     _end(tx, claim, "sent", "accepted", {"providerMessageId": outcome.provider_message_id})
     append_events(tx, project(tx, {key: claim.message["correlation_id"]}))
 
 
 def _not_sent(tx: Transaction, claim: Claim, outcome: NotSent, backoff: timedelta) -> None:
-    """Try again: at the gateway's hint, else twice as late each time, 15 minutes at most; but not for ever."""
+    """Try again: at the gateway's hint, else twice as late each time, 15 minutes at most; but not for ever. Where an
+    earlier try may have left, nobody can say in the end that it was not sent.
+    """
     detail = {"reason": outcome.reason, "provider": dict(outcome.provider)}
-    if claim.message["attempts"] + 1 >= MOST_ATTEMPTS:
+    if _is_last(claim) and claim.message["may_have_left"]:
+        _end(tx, claim, "unknown", "not_sent", detail)
+        return
+    if _is_last(claim):
         error = {
             "code": "gateway_unreachable",
             "message": "The gateway did not take the message in many tries.",
@@ -122,9 +140,17 @@ def _not_sent(tx: Transaction, claim: Claim, outcome: NotSent, backoff: timedelt
         }
         _end(tx, claim, "failed", "not_sent", detail, error=error)
         return
-    doubled: timedelta = backoff * (2 ** min(claim.message["attempts"], 10))
-    delay = max(min(doubled, LONGEST_HINT), outcome.retry_after or timedelta())
+    delay = max(_pause(claim, backoff), outcome.retry_after or timedelta())
     _end(tx, claim, "queued", "not_sent", detail, delay=delay)
+
+
+def _is_last(claim: Claim) -> bool:
+    return bool(claim.message["attempts"] + 1 >= MOST_ATTEMPTS)
+
+
+def _pause(claim: Claim, backoff: timedelta) -> timedelta:
+    doubled: timedelta = backoff * (2 ** min(claim.message["attempts"], 10))
+    return min(doubled, LONGEST_HINT)
 
 
 def _lost(tx: Transaction, claim: Claim, outcome: Refused) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 
 from parley.cloud.ports import Connections, Gone, Throttled
 from parley.domain.errors import ParleyError
@@ -24,6 +25,10 @@ PAUSES = (0.05, 0.2)
 """Seconds before the second and the third try, at least; up to twice that."""
 
 
+HOLD = timedelta(seconds=5)
+"""How long a connection that could not be reached is left alone, so that others need not wait for it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A frame ready to go: the position it ends at, and its bytes."""
@@ -34,18 +39,27 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What became of a connection's frames: how far it was told (None: not at all), and whether it is gone."""
+    """What became of a connection's frames: how far it was told (None: not at all), whether it is gone, or whether a
+    frame was left.
+    """
 
     end: int | None
     gone: bool = False
+    failed: bool = False
 
 
 class Poster:
-    """Posts to `@connections`; `pause` waits, in seconds."""
+    """Posts to `@connections`; `pause` waits, in seconds, before each further try of what was throttled."""
 
-    def __init__(self, connections: Connections, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        pause: Callable[[float], None] = time.sleep,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
         self._connections = connections
         self._pause = pause
+        self._pauses = pauses
 
     def post_all(self, mail: Sequence[tuple[str, Sequence[Frame]]]) -> list[Posted]:
         """Post each connection's frames in their order, connections beside each other; answer in the order given."""
@@ -62,13 +76,13 @@ class Poster:
             except Gone:
                 return Posted(end, gone=True)
             except ParleyError as error:
-                LOG.warning("a frame stays for the next push: %s", error.code)
-                break
+                LOG.warning("a frame was left: %s", error.code)
+                return Posted(end, failed=True)
             end = frame.end
         return Posted(end)
 
     def _post(self, connection_id: str, data: bytes) -> None:
-        for pause in PAUSES:
+        for pause in self._pauses:
             try:
                 self._connections.post(connection_id, data)
             except Throttled:

@@ -7,28 +7,32 @@ alone and will always fail is parked; what may pass is tried again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from parley.cloud.ports import Bucket, NotSealedHere, Sealer
 from parley.domain.errors import DataRefused, NotFound, ParleyError, Rejected, TooLarge, Unreadable
-from parley.domain.incoming import Fact, Ignored, MessageReceived, TypingSeen
+from parley.domain.identity import Person
+from parley.domain.incoming import AccountNotice, Fact, Ignored, MessageReceived, TypingSeen, account_names
 from parley.domain.media import object_key
 from parley.domain.webhook import Webhook
-from parley.providers.base import Account, Provider
+from parley.providers.base import Account, App, Provider
 from parley.store.database import Database, Transaction
-from parley.store.integrations import Integration, find_integrations, integration_by_account
+from parley.store.integrations import (
+    Integration,
+    find_integrations,
+    integration_by_account,
+    integrations_of_business,
+)
 from parley.store.ledger import Entry, LedgerState, record, record_stray
 
 from .accept import LARGEST_BODY
 from .arrivals import Arrival, Policy, Storable
 from .fetch_media import PendingFile
 from .receive import Received, Touched, receive
-
-_PARSER_BUGS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What a parser raises for a body it was not written for: the same bytes will raise it again."""
+from .take_apart import PARSER_BUGS, Splitter, no_apps
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,22 @@ class Examined:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TypingHeard:
+    """A customer of an integration types, or no longer."""
+
+    tenant_id: UUID
+    integration_id: UUID
+    person: Person
+    on: bool
+    seen_at: datetime
+
+
 @dataclass(slots=True)
 class Processed:
     """`failed`: the indexes to be tried again, with what was in the way. `changed`: tenants whose listeners should
     hear. `parked`: how many were set aside. `files`: what is still to be fetched. `resumed`: accounts
-    (tenant, integration) whose gateway says they are connected.
+    (tenant, integration) whose gateway says they are connected. `typing`: customers who type just now.
     """
 
     failed: dict[int, ParleyError] = field(default_factory=dict)
@@ -55,18 +70,25 @@ class Processed:
     parked: int = 0
     files: list[PendingFile] = field(default_factory=list)
     resumed: set[tuple[UUID, UUID]] = field(default_factory=set)
+    typing: list[TypingHeard] = field(default_factory=list)
 
 
 class Processor:
     """Processes batches; its collaborators are the deployment's."""
 
     def __init__(
-        self, database: Database, bucket: Bucket, providers: Mapping[str, Provider], sealer: Callable[[], Sealer]
+        self,
+        database: Database,
+        bucket: Bucket,
+        providers: Mapping[str, Provider],
+        sealer: Callable[[], Sealer],
+        apps: Callable[[str], App | None] = no_apps,
     ) -> None:
         self._database = database
         self._bucket = bucket
         self._providers = providers
         self._sealer = sealer
+        self._splitter = Splitter(database, bucket, apps)
 
     def process(self, webhooks: Sequence[Webhook]) -> Processed:
         """Take webhooks in; never raises for one of them."""
@@ -78,10 +100,18 @@ class Processor:
             done.failed = dict.fromkeys(range(len(webhooks)), error)
             return done
         by_tenant: dict[UUID, dict[int, Examined]] = defaultdict(dict)
+        apart: set[int] = set()
         for index, webhook in enumerate(webhooks):
             integration = integrations.get(webhook.integration_id)
             try:
-                if integration is None:
+                if webhook.is_app_wide:
+                    shares = self._splitter.take_apart(webhook)
+                    if shares is not None:
+                        apart.add(index)
+                    for share in shares or ():
+                        tenant_id = share.integration.tenant_id
+                        by_tenant[tenant_id][index] = self._examine(share.webhook, share.integration)
+                elif integration is None:
                     self._stray(webhook)
                 else:
                     by_tenant[integration.tenant_id][index] = self._examine(webhook, integration)
@@ -89,7 +119,15 @@ class Processor:
                 done.failed[index] = error
         for tenant_id, group in by_tenant.items():
             self._store(tenant_id, group, done)
+        for index in apart - set(done.failed):
+            self._finish(index, webhooks[index], done)
         return done
+
+    def _finish(self, index: int, webhook: Webhook, done: Processed) -> None:
+        try:
+            self._splitter.finish(webhook)
+        except ParleyError as error:
+            done.failed[index] = error
 
     def _stray(self, webhook: Webhook) -> None:
         with self._database.unscoped() as tx:
@@ -105,14 +143,15 @@ class Processor:
             webhook = self._with_body(webhook)
             provider = self._providers[integration.provider]
             kept = self._redacted(webhook, provider)
-            self._believe(webhook, integration, provider)
+            if not webhook.is_part:
+                self._believe(webhook, integration, provider)
             facts = provider.normalise(webhook.body or b"", webhook.headers)
             self._keep_files(integration.tenant_id, facts)
         except Rejected as error:
             state, reason = "rejected", error.detail
         except (Unreadable, NotFound, TooLarge, NotSealedHere) as error:
             state, reason = "parked", error.detail
-        except _PARSER_BUGS as error:
+        except PARSER_BUGS as error:
             state, reason = "parked", f"{type(error).__name__} while reading it"
         return Examined(webhook, integration, kept, facts if state is None else (), state, reason)
 
@@ -123,7 +162,7 @@ class Processor:
             raise Rejected("old_url: the webhook's URL was replaced")
         credentials = self._sealer().open(integration.credentials, integration.tenant_id, integration.id, "provider")
         account = Account(integration.account_id, credentials, integration.settings)
-        provider.verify(webhook.body or b"", webhook.headers, account)
+        provider.verify(webhook.body or b"", webhook.headers, account, webhook.received_at)
 
     def _redacted(self, webhook: Webhook, provider: Provider) -> bytes | None:
         """The body as it may be kept; the object behind a pointer is rewritten so."""
@@ -142,7 +181,7 @@ class Processor:
                     self._bucket.put(object_key(tenant_id, media.inline), media.inline)
 
     def _with_body(self, webhook: Webhook) -> Webhook:
-        if webhook.pointer is None:
+        if webhook.pointer is None or webhook.is_part:
             return webhook
         return webhook.with_body(self._bucket.get(webhook.pointer, LARGEST_BODY))
 
@@ -155,6 +194,7 @@ class Processor:
             done.resumed |= {(tenant_id, integration_id) for integration_id in received.resumed}
             done.files += [PendingFile(tenant_id, *ids) for ids in received.pending]
             done.parked += sum(examined.state == "parked" for examined in group.values())
+            done.typing += [heard for examined in group.values() for heard in _typing(examined)]
         except DataRefused as error:
             if error.constraint == "messages_one_sending":
                 # Two conversations that become one are both sending: a moment later they are not.
@@ -184,29 +224,44 @@ class Processor:
             for fact in examined.facts:
                 if isinstance(fact, Ignored | TypingSeen):
                     continue
-                integration = self._owner(tx, examined.integration, fact.account)
-                if integration is None:
+                owners = self._owners(tx, examined.integration, fact)
+                if not owners:
                     unknown.add(index)
-                    continue
-                policies[integration.id] = self._policy(integration)
                 webhook = examined.webhook
-                arrivals.append(Arrival(index, integration.id, webhook.received_at, webhook.correlation_id, fact))
+                for owner in owners:
+                    policies[owner.id] = self._policy(owner)
+                    arrivals.append(Arrival(index, owner.id, webhook.received_at, webhook.correlation_id, fact))
         received = receive(tx, arrivals, policies)
         taken = {arrival.webhook for arrival in arrivals}
         record(tx, [_entry(e, received.touched.get(i), i in taken, i in unknown) for i, e in group.items()])
         return received
 
-    def _owner(self, tx: Transaction, integration: Integration, account: str) -> Integration | None:
+    def _owners(self, tx: Transaction, integration: Integration, fact: Storable) -> Sequence[Integration]:
         """The integration a fact belongs to: the URL's own (also where a body names none), or another of the same
-        tenant on the same gateway.
+        tenant on the same gateway; all that share an account, where it is of all of them, else the URL's own.
         """
-        if account in {"", integration.account_id}:
-            return integration
-        return integration_by_account(tx, integration.provider, account)
+        names = account_names(fact.account)
+        if not names or integration.account_id in names:
+            return [integration]
+        if isinstance(fact, AccountNotice) and fact.shared:
+            return integrations_of_business(tx, integration.provider, fact.account) or [integration]
+        others = (integration_by_account(tx, integration.provider, name) for name in names)
+        return [other for other in others if other][:1]
 
     def _policy(self, integration: Integration) -> Policy:
         window: timedelta | None = self._providers[integration.provider].capabilities.window
         return Policy(window, reopen=integration.settings.get("whenResolved", "reopen") == "reopen")
+
+
+def _typing(examined: Examined) -> Iterator[TypingHeard]:
+    """Of the URL's own account only: it is not worth a look who else's it may be."""
+    integration, seen_at = examined.integration, examined.webhook.received_at
+    for fact in examined.facts:
+        if not isinstance(fact, TypingSeen):
+            continue
+        names = account_names(fact.account)
+        if not names or integration.account_id in names:
+            yield TypingHeard(integration.tenant_id, integration.id, fact.person, fact.on, seen_at)
 
 
 def _entry(examined: Examined, touched: Touched | None, taken: bool, unknown: bool) -> Entry:

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from parley.store.provisioning import insert_api_key, insert_integration, insert
 
 @dataclass(frozen=True, slots=True)
 class NewIntegration:
-    """An account to connect; `credentials` as its adapter names them."""
+    """An account to connect; `credentials` and `settings` as its adapter names them."""
 
     provider: str
     channel: str
@@ -26,6 +26,7 @@ class NewIntegration:
     account_id: str
     phone: str | None
     credentials: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def create_tenant(database: Database, name: str) -> UUID:
@@ -60,6 +61,7 @@ def connect_integration(database: Database, sealer: Sealer, tenant_id: UUID, new
             account_id=new.account_id,
             phone=new.phone,
             credentials=sealed,
+            settings=new.settings,
         )
     return integration_id
 

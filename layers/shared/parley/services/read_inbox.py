@@ -15,6 +15,7 @@ from parley.store.inbox import (
     ConversationFilter,
     ConversationPosition,
     MessagePosition,
+    Walk,
     has_conversation,
     is_reachable,
     page_of_conversations,
@@ -22,7 +23,7 @@ from parley.store.inbox import (
 )
 from parley.store.views import View, load_conversations, load_messages
 
-__all__ = ["ConversationFilter", "ConversationPosition", "Inbox", "MessagePosition", "Page", "View"]
+__all__ = ["ConversationFilter", "ConversationPosition", "Inbox", "MessagePosition", "Page", "View", "Walk"]
 
 Position = TypeVar("Position")
 
@@ -45,21 +46,21 @@ class Inbox:
         self, principal: Principal, wanted: ConversationFilter, after: ConversationPosition | None, limit: int
     ) -> Page[ConversationPosition]:
         """The next `limit` conversations after a position."""
-        with self._database.transaction(principal.tenant_id) as tx:
+        with self._database.transaction(principal.tenant_id, viewer=principal.viewer) as tx:
             found = page_of_conversations(tx, wanted, after, limit + 1)
             views = load_conversations(tx, [position.id for position in found[:limit]])
         return Page([views[at.id] for at in found[:limit] if at.id in views], _next(found, limit))
 
     def conversation(self, principal: Principal, conversation_id: UUID) -> View:
         """One conversation. Raises NotFound."""
-        with self._database.transaction(principal.tenant_id) as tx:
+        with self._database.transaction(principal.tenant_id, viewer=principal.viewer) as tx:
             return _one(load_conversations(tx, [conversation_id]), conversation_id)
 
     def thread(
         self, principal: Principal, conversation_id: UUID, after: MessagePosition | None, limit: int
     ) -> Page[MessagePosition]:
         """The next `limit` messages of a conversation after a position, the newest first. Raises NotFound."""
-        with self._database.transaction(principal.tenant_id) as tx:
+        with self._database.transaction(principal.tenant_id, viewer=principal.viewer) as tx:
             if not has_conversation(tx, conversation_id):
                 raise NotFound
             found = page_of_messages(tx, conversation_id, after, limit + 1)
@@ -68,7 +69,7 @@ class Inbox:
 
     def message(self, principal: Principal, message_id: UUID) -> View:
         """One message. Raises NotFound."""
-        with self._database.transaction(principal.tenant_id) as tx:
+        with self._database.transaction(principal.tenant_id, viewer=principal.viewer) as tx:
             return _one(load_messages(tx, [message_id]), message_id)
 
     def is_reachable(self) -> bool:

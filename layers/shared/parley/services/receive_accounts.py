@@ -1,5 +1,5 @@
-"""Receive what is said about accounts and people without a message: connection states, notices, names and pictures, new
-numbers. The one rule: the latest telling wins; of states by receive time, because gateways give them none.
+"""Receive what is said about accounts, people and groups without a message: connection states, notices, names and
+pictures, new numbers. The one rule: the latest telling wins; of states by receive time, since gateways give them none.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from uuid import UUID
 
 from parley.domain import events
 from parley.domain.events import NewEvent
-from parley.domain.incoming import AccountNotice, AccountState, ContactSeen, NumberChanged
+from parley.domain.identity import Person
+from parley.domain.incoming import AccountNotice, AccountState, ContactSeen, GroupSeen, NumberChanged
 from parley.store import accounts as store
 from parley.store.database import Transaction
+from parley.store.receiving import find_aliases
 
 from .arrivals import Arrival, Storable
+from .identify import Sighting, identify
 
 
 def receive_accounts(tx: Transaction, arrivals: Sequence[Arrival[Storable]]) -> list[NewEvent]:
@@ -32,8 +35,12 @@ def receive_accounts(tx: Transaction, arrivals: Sequence[Arrival[Storable]]) -> 
             log += _told(row, arrival.correlation_id, notice={"kind": fact.kind, "detail": dict(fact.detail)})
         elif isinstance(fact, ContactSeen):
             log += _seen(tx, arrival.integration_id, fact, arrival)
+        elif isinstance(fact, GroupSeen) and fact.group.name:
+            group = (arrival.integration_id, fact.group.id)
+            renamed = store.rename_group(tx, group, fact.group.name, arrival.occurred_at)
+            log += [events.conversation_updated(id_, arrival.correlation_id) for id_ in renamed]
         elif isinstance(fact, NumberChanged):
-            _renumber(tx, arrival.integration_id, fact, arrival.correlation_id)
+            log += _renumber(tx, fact, arrival)
     return log
 
 
@@ -47,9 +54,14 @@ def _seen(tx: Transaction, integration_id: UUID, fact: ContactSeen, arrival: Arr
     return [events.contact_updated(contact_id, arrival.correlation_id) for contact_id in changed]
 
 
-def _renumber(tx: Transaction, integration_id: UUID, fact: NumberChanged, correlation_id: UUID) -> None:
-    """The new address belongs to whom the old one belongs to."""
-    old = (fact.old.scope(integration_id), fact.old.kind, fact.old.key)
-    new = (fact.new.scope(integration_id), fact.new.kind, fact.new.key)
-    evidence = {"correlationId": str(correlation_id), "numberChanged": True}
-    store.add_alias_beside(tx, old, new, fact.new.value, evidence)
+def _renumber(tx: Transaction, fact: NumberChanged, arrival: Arrival[Storable]) -> list[NewEvent]:
+    """Who has either address has both, and two who have one each are one; an unknown person makes no contact."""
+    sighting = Sighting(
+        arrival.integration_id,
+        Person((fact.new, fact.old)),
+        arrival.occurred_at,
+        arrival.correlation_id,
+        {"numberChanged": True},
+    )
+    keys = {(a.scope(arrival.integration_id), a.kind, a.key) for a in sighting.person.addresses}
+    return identify(tx, [sighting]).log if find_aliases(tx, keys) else []

@@ -13,10 +13,10 @@ from parley.domain.events import NewEvent
 from parley.domain.incoming import Deletion, Edit, Reaction, Receipt
 from parley.store import receiving as store
 from parley.store.database import Transaction
-from parley.store.views import timestamp
 
 from .arrivals import Arrival, key_of
-from .project import project
+from .one_message import settle_id
+from .project import project, revise
 
 OURSELVES = "us"
 """Who reacted, where it was the company's own phone."""
@@ -47,12 +47,15 @@ def receive_receipts(tx: Transaction, arrivals: Sequence[Arrival[Receipt]], touc
             "occurred_at": arrival.occurred_at,
             "error": fact.error,
         }
-        key = (key_of(arrival), fact.status, fact.participant)
-        if key not in facts or row["occurred_at"] < facts[key]["occurred_at"]:
-            facts[key] = row
-    store.heal_references(tx, [references[id_] for id_ in sorted(references)])
+        told = (key_of(arrival), fact.status, fact.participant)
+        if told not in facts or row["occurred_at"] < facts[told]["occurred_at"]:
+            facts[told] = row
+    log: list[NewEvent] = []
+    for other in store.heal_references(tx, [references[id_] for id_ in sorted(references)]):
+        key = (other["integration_id"], other["provider_message_id"])
+        log += settle_id(tx, other["message_id"], key, correlations[key])
     store.insert_receipts(tx, list(facts.values()))
-    return project(tx, correlations)
+    return [*log, *project(tx, correlations)]
 
 
 def receive_reactions(
@@ -109,23 +112,6 @@ def receive_revisions(
         rows.setdefault((key_of(arrival), edit, row["revision_key"]), row)
         correlations[key_of(arrival)] = arrival.correlation_id
     return revise(tx, [rows[key] for key in sorted(rows, key=str)], correlations)
-
-
-def revise(tx: Transaction, revisions: Sequence[Mapping[str, Any]], correlations: Correlations) -> list[NewEvent]:
-    """Keep revisions, and bring the messages of these keys to what they say; answer their events."""
-    store.insert_revisions(tx, revisions)
-    log = []
-    for changed in store.project_revisions(tx, correlations):
-        ids = (changed["conversation_id"], changed["id"])
-        about: dict[str, Any] = {
-            "is_last": bool(changed["is_last"]),
-            "correlation_id": correlations[changed["integration_id"], changed["provider_message_id"]],
-        }
-        if changed["deleted_at"] is not None:
-            log.append(events.message_deleted(*ids, deleted_at=timestamp(changed["deleted_at"]), **about))
-        else:
-            log.append(events.message_updated(*ids, **about))
-    return log
 
 
 def _message_id(reference: str | None) -> UUID | None:

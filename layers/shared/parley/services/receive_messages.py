@@ -13,15 +13,19 @@ from typing import Any
 from uuid import UUID
 
 from parley.domain import events
+from parley.domain.echoes import is_echo
 from parley.domain.events import NewEvent
 from parley.domain.identity import Address
 from parley.domain.incoming import Media, MessageReceived
 from parley.domain.media import object_key
+from parley.domain.principal import Actor
 from parley.domain.sniffing import HEAD, settled_type
 from parley.domain.thread import Arrived, Summary
 from parley.store import receiving as store
+from parley.store.conversations import Happened, keep_timeline
 from parley.store.database import Row, Transaction
 from parley.store.ids import new_id
+from parley.store.reading import see_members
 
 from .arrivals import Arrival, Policy, key_of
 
@@ -76,6 +80,14 @@ def receive_messages(
     conversations, created = _conversations(tx, {entry[2] for entry in new.values()}, group_ids, policies)
     _recognise_echoes(tx, new, conversations, stored)
     _insert(tx, list(new.values()), conversations, created, policies, stored)
+    see_members(
+        tx,
+        [
+            {"group_id": chat[1], "contact_id": contact_id, "seen_at": arrival.occurred_at}
+            for arrival, contact_id, chat in new.values()
+            if contact_id is not None and chat[1] in group_ids
+        ],
+    )
     return stored
 
 
@@ -134,7 +146,8 @@ def _conversations(
     missing = sorted(
         chat
         for chat in wanted
-        if chat not in found or (found[chat]["status"] == "resolved" and not policies[chat[0]].reopen)
+        if chat not in found
+        or (found[chat]["status"] == "resolved" and not found[chat]["muted"] and not policies[chat[0]].reopen)
     )
     if not missing:
         return found, set()
@@ -160,8 +173,8 @@ def _recognise_echoes(
     conversations: Mapping[Chat, Row],
     stored: Stored,
 ) -> None:
-    """Take out of `new` what our own sends explain: the same conversation, kind and text, sent without the gateway's
-    answer yet. Those being sent are asked first, then the oldest whose outcome is unknown.
+    """Take out of `new` what our own sends explain: our own id, or the same conversation, kind and words, sent without
+    the gateway's answer yet. Those being sent are asked first, then the oldest whose outcome is unknown.
     """
     own = {key: entry for key, entry in new.items() if entry[0].fact.origin == "device"}
     if not own:
@@ -171,15 +184,7 @@ def _recognise_echoes(
     echoes = []
     for key, (arrival, _, chat) in sorted(own.items(), key=lambda item: (item[1][0].occurred_at, item[0])):
         fact = arrival.fact
-        match = next(
-            (
-                row
-                for row in candidates
-                if row["conversation_id"] == conversations[chat]["id"]
-                and (row["kind"], row["body"]) == (fact.kind, fact.text)
-            ),
-            None,
-        )
+        match = _sent_as(fact, [row for row in candidates if row["conversation_id"] == conversations[chat]["id"]])
         if match is None:
             continue
         candidates.remove(match)
@@ -188,6 +193,14 @@ def _recognise_echoes(
         stored.known[key] = match["id"]
         stored.echoes[key] = arrival.correlation_id
     store.confirm(tx, echoes)
+
+
+def _sent_as(fact: MessageReceived, candidates: Sequence[Row]) -> Row | None:
+    """The message of ours that this is; one under our own id is no other, whatever it says."""
+    if fact.client_reference is not None:
+        return next((row for row in candidates if str(row["id"]) == fact.client_reference), None)
+    alike = (row for row in candidates if is_echo(fact.kind, fact.text, row["kind"], row["body"], row["content"]))
+    return next(alike, None)
 
 
 def _insert(
@@ -220,14 +233,32 @@ def _insert(
     stored.keep_files(tx, files)
     by_id = {row["id"]: row for row in conversations.values()}
     summaries = {
-        id_: _summary(by_id[id_]).absorb(new_ones, policies[by_id[id_]["integration_id"]].window)
+        id_: _summary(by_id[id_]).absorb(
+            new_ones, policies[by_id[id_]["integration_id"]].window, muted=by_id[id_]["muted"]
+        )
         for id_, new_ones in sorted(arrived.items())
     }
     store.update_conversations(tx, [{"id": id_, **_columns(summary)} for id_, summary in summaries.items()])
+    keep_timeline(tx, _reopened(by_id, summaries, arrived))
     store.recount_unread(
         tx,
         [id_ for id_, after in summaries.items() if (after.read_at, after.read_key) != _horizon(by_id[id_])],
     )
+
+
+def _reopened(
+    before: Mapping[UUID, Row], after: Mapping[UUID, Summary], arrived: Mapping[UUID, Sequence[Arrived]]
+) -> list[Happened]:
+    """What new messages did to the status of their conversations."""
+    return [
+        Happened(id_, "status", {"from": before[id_]["status"], "to": summary.status}, _who_wrote(arrived[id_]))
+        for id_, summary in after.items()
+        if summary.status != before[id_]["status"]
+    ]
+
+
+def _who_wrote(arrived: Sequence[Arrived]) -> Actor:
+    return Actor("contact" if any(message.reply_address for message in arrived) else "device")
 
 
 def _row(arrival: Message, contact_id: UUID | None, conversation_id: UUID, number: int) -> dict[str, Any]:
@@ -248,9 +279,19 @@ def _row(arrival: Message, contact_id: UUID | None, conversation_id: UUID, numbe
         "reply_to": fact.reply_to,
         "sender_kind": "device" if own else "contact",
         "sender_id": None if own else contact_id,
+        **_from(arrival),
         "placeholder": fact.placeholder,
         "correlation_id": arrival.correlation_id,
     }
+
+
+def _from(arrival: Message) -> dict[str, str | None]:
+    """The address a customer wrote from, and how the gateway wrote it where that differs."""
+    address = _address(arrival.fact) if arrival.fact.origin == "contact" else None
+    if address is None:
+        return {"from_kind": None, "from_key": None, "from_address": None}
+    written = address.value if address.value != address.key else None
+    return {"from_kind": address.kind, "from_key": address.key, "from_address": written}
 
 
 def _arrived(arrival: Message, row: Mapping[str, Any]) -> Arrived:

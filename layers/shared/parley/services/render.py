@@ -11,11 +11,13 @@ from uuid import UUID
 
 from parley.domain.batches import Told, told
 from parley.store.database import Row, Transaction
-from parley.store.views import View, load_contacts, load_conversations, load_messages, timestamp
+from parley.store.views import View, load_contacts, load_conversations, load_messages, load_names, timestamp
 
-_WITH_MESSAGE = frozenset({"message.new", "message.updated", "message.reaction"})
+_WITH_MESSAGE = frozenset({"message.new", "message.updated", "message.reaction", "conversation.assigned"})
 _WITH_CONVERSATION = frozenset({"message.new", "conversation.new", "conversation.updated", "conversation.assigned"})
 _WITH_CONTACT = frozenset({"contact.updated"})
+_ASSIGNED = "conversation.assigned"
+_WITH_ACTOR = frozenset({_ASSIGNED, "user.mentioned"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,16 @@ class Subjects:
     messages: Mapping[UUID, View]
     conversations: Mapping[UUID, View]
     contacts: Mapping[UUID, View]
+    names: Mapping[UUID, str]
+
+    def person(self, user_id: str | None) -> View | None:
+        """A person as events show one."""
+        return {"id": user_id, "name": self.names.get(UUID(user_id))} if user_id else None
+
+    def actor(self, event: Row) -> View:
+        """Who did it, with the name of today."""
+        by = event["actor"] or {"kind": "system", "id": None}
+        return {"kind": by["kind"], "id": by["id"], "name": self.names.get(UUID(by["id"])) if by["id"] else None}
 
 
 def render(tx: Transaction, events: Sequence[Row]) -> list[Told]:
@@ -36,6 +48,7 @@ def render(tx: Transaction, events: Sequence[Row]) -> list[Told]:
         messages=load_messages(tx, _ids(events, "message_id", _WITH_MESSAGE)),
         conversations=load_conversations(tx, _ids(events, "conversation_id", _WITH_CONVERSATION)),
         contacts=load_contacts(tx, _ids(events, "contact_id", _WITH_CONTACT)),
+        names=load_names(tx, _named(events)),
     )
     rendered = (_event(event, subjects) for event in events)
     return [event for event in rendered if event is not None]
@@ -43,6 +56,15 @@ def render(tx: Transaction, events: Sequence[Row]) -> list[Told]:
 
 def _ids(events: Sequence[Row], column: str, types: frozenset[str]) -> Iterable[UUID]:
     return (event[column] for event in events if event["type"] in types and event[column])
+
+
+def _named(events: Sequence[Row]) -> Iterable[UUID]:
+    """The people and keys these events name."""
+    for event in events:
+        if event["type"] in _WITH_ACTOR and event["actor"] and event["actor"]["id"]:
+            yield UUID(event["actor"]["id"])
+        if event["type"] == _ASSIGNED:
+            yield from (UUID(event["delta"][side]) for side in ("from", "to") if event["delta"].get(side))
 
 
 def _event(event: Row, subjects: Subjects) -> Told | None:
@@ -93,7 +115,22 @@ def _conversation(event: Row, subjects: Subjects) -> View | None:
 
 def _conversation_assigned(event: Row, subjects: Subjects) -> View | None:
     conversation = subjects.conversations.get(event["conversation_id"])
-    return conversation and {"conversation": conversation, **_delta(event, subjects)}
+    note = subjects.messages.get(event["message_id"])
+    return conversation and {
+        "conversation": conversation,
+        "from": subjects.person(event["delta"].get("from")),
+        "to": subjects.person(event["delta"].get("to")),
+        "by": subjects.actor(event),
+        "note": note["text"] if note else None,
+    }
+
+
+def _user_mentioned(event: Row, subjects: Subjects) -> View | None:
+    return {
+        "conversationId": _text(event["conversation_id"]),
+        "messageId": _text(event["message_id"]),
+        "by": subjects.actor(event),
+    }
 
 
 def _contact(event: Row, subjects: Subjects) -> View | None:
@@ -114,6 +151,7 @@ _DATA: Mapping[str, Callable[[Row, Subjects], View | None]] = {
     "conversation.updated": _conversation,
     "conversation.assigned": _conversation_assigned,
     "contact.updated": _contact,
+    "user.mentioned": _user_mentioned,
 }
 
 

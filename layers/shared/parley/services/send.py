@@ -8,8 +8,8 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from parley.domain import events
 from parley.domain.errors import (
     Conflict,
     DataRefused,
+    Forbidden,
     IdempotencyMismatch,
     InvalidRequest,
     NotFound,
@@ -31,8 +32,12 @@ from parley.store.event_log import append_events
 from parley.store.ids import new_id
 from parley.store.views import View, load_messages
 
+from .meet import NOWHERE, Partner, meet
+from .note import Note, write_note
 from .pace import Pace, pacing_of
+from .schedule import schedule, until
 from .sendable import check_file, check_kind, find_file, keep_file
+from .sight import require_conversation
 
 _LOOK_AGAIN_SECONDS = 0.1
 _FINAL = frozenset({"sent", "delivered", "read", "played", "failed", "unknown"})
@@ -43,7 +48,7 @@ class SendRequest:
     """What a caller asks to send. `content` by kind as domain/outgoing.py says; a caption is `text`; `media_id`: an
     uploaded file, fetched from `media_url` where that is given; `reply_to`: one of our message ids; `expected_number`:
     the conversation's `lastNumber` as the caller has seen it; `resend_of`: the failed message this one takes the place
-    of, with its files.
+    of, with its files; `scheduled_at`: not before then. The kind `note` goes to nobody but the people it `mentions`.
     """
 
     kind: str
@@ -56,6 +61,8 @@ class SendRequest:
     media_url: str | None = None
     voice: bool = False
     resend_of: UUID | None = None
+    scheduled_at: datetime | None = None
+    mentions: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,25 @@ def send_message(
     return _run(database, sending)
 
 
+def write_first(
+    database: Database,
+    providers: Mapping[str, Provider],
+    principal: Principal,
+    partner: Partner,
+    request: SendRequest,
+    idempotency_key: str | None,
+    correlation_id: UUID,
+    *,
+    pace: Pace | None = None,
+) -> SendResult:
+    """Queue a message to somebody by their address, in the conversation that they have or in a new one.
+
+    Nothing of it stays where the message is refused. Raises what `send_message` raises.
+    """
+    sending = _Sending(providers, principal, NOWHERE, request, idempotency_key, correlation_id, pace or Pace())
+    return _run(database, replace(sending, partner=partner))
+
+
 def resend_message(
     database: Database,
     providers: Mapping[str, Provider],
@@ -102,7 +128,7 @@ def resend_message(
 
     Raises what `send_message` raises, and Conflict where the message did not fail or was sent again already.
     """
-    with database.transaction(principal.tenant_id) as tx:
+    with database.transaction(principal.tenant_id, viewer=principal.viewer) as tx:
         failed = store.failed_message(tx, message_id)
     if failed is None:
         raise NotFound
@@ -137,12 +163,12 @@ def wait_for_outcome(database: Database, principal: Principal, message_id: UUID,
 
 def _run(database: Database, sending: _Sending) -> SendResult:
     try:
-        return database.run(sending.principal.tenant_id, sending.run)
+        return database.run(sending.principal.tenant_id, sending.run, viewer=sending.principal.viewer)
     except DataRefused as error:
         if error.constraint != "messages_client_key":
             raise
         # The same key was written into another conversation meanwhile; it can be seen now.
-        return database.run(sending.principal.tenant_id, sending.run)
+        return database.run(sending.principal.tenant_id, sending.run, viewer=sending.principal.viewer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,26 +180,64 @@ class _Sending:
     key: str | None
     correlation_id: UUID
     pace: Pace
+    asked_for: UUID | None = None
+    partner: Partner | None = None
+
+    @property
+    def _asked_for(self) -> UUID | Partner:
+        """The conversation the request named, or whom it did."""
+        return self.partner or self.asked_for or self.conversation_id
 
     def run(self, tx: Transaction) -> SendResult:
+        if self.partner is not None and self.conversation_id == NOWHERE:
+            earlier = store.find_by_client_key(tx, self.principal.key, self.key) if self.key else None
+            if earlier is not None:
+                return self._replay(tx, earlier)
+            conversation_id = meet(tx, self.partner, self.principal.actor, self.correlation_id)
+            return replace(self, conversation_id=conversation_id).run(tx)
         conversation = store.lock_conversation(tx, self.conversation_id)
         if conversation is None:
             raise NotFound
+        if conversation["merged_into"] is not None:
+            # Whoever has this one open writes into the one in which it goes on.
+            asked_for = self.asked_for or self.conversation_id
+            elsewhere = replace(self, conversation_id=conversation["merged_into"], asked_for=asked_for)
+            return elsewhere.run(tx)
         earlier = store.find_by_client_key(tx, self.principal.key, self.key) if self.key else None
         if earlier is not None:
             return self._replay(tx, earlier)
+        self._require_sight(tx)
+        if self.request.kind == "note":
+            return self._note(tx, conversation)
         file = self._check(tx, conversation)
-        wait = self._foresee(tx, conversation)
+        wait = until(tx, self.request.scheduled_at) or self._foresee(tx, conversation)
         message_id = self._insert(tx, conversation, wait)
         if file is not None:
             keep_file(tx, file, message_id, self.request)
         append_events(tx, [events.message_new(self.conversation_id, message_id, self.correlation_id)])
         return SendResult(load_messages(tx, [message_id])[message_id], False, conversation["integration_id"], wait)
 
+    def _require_sight(self, tx: Transaction) -> None:
+        """Refuse what the sender may not see. Raises NotFound, or Forbidden where they named the customer."""
+        try:
+            require_conversation(tx, self.principal, self.conversation_id)
+        except NotFound as error:
+            if self.partner is None:
+                raise
+            raise Forbidden("Somebody else looks after this customer.") from error
+
     def _replay(self, tx: Transaction, earlier: Row) -> SendResult:
         if bytes(earlier["request_hash"]) != self._hash():
             raise IdempotencyMismatch
         return SendResult(load_messages(tx, [earlier["id"]])[earlier["id"]], True, earlier["integration_id"])
+
+    def _note(self, tx: Transaction, conversation: Row) -> SendResult:
+        if self.request.expected_number is not None:
+            self._check_seen(tx, self.request.expected_number)
+        request = self.request
+        note = Note(request.text or "", request.mentions, request.metadata, self.key, self._hash())
+        note_id = write_note(tx, self.principal, conversation, note, self.correlation_id)
+        return SendResult(load_messages(tx, [note_id])[note_id], False, conversation["integration_id"])
 
     def _check(self, tx: Transaction, conversation: Row) -> Row | None:
         """Refuse what cannot be sent here and now; answer the file that goes along."""
@@ -186,11 +250,16 @@ class _Sending:
         file = find_file(tx, self.request)
         if file is not None:
             check_file(file, self.request.kind, capabilities)
-        if capabilities.window is not None and conversation["window_closed"] and self.request.kind != "template":
+        if capabilities.window is not None and self.request.kind != "template" and self._is_closed(conversation):
             raise WindowClosed
         if self.request.expected_number is not None:
             self._check_seen(tx, self.request.expected_number)
         return file
+
+    def _is_closed(self, conversation: Row) -> bool:
+        """Whether the window is closed, or will be when the message's time comes."""
+        later = self.request.scheduled_at
+        return bool(conversation["window_closed"] or (later and later >= conversation["window_expires_at"]))
 
     def _check_failed(self, tx: Transaction, message_id: UUID) -> None:
         failed = store.failed_message(tx, message_id)
@@ -250,8 +319,10 @@ class _Sending:
                 "correlation_id": self.correlation_id,
             },
         )
+        if self.request.scheduled_at is not None:
+            schedule(tx, message_id, self.request.scheduled_at)
         last = (conversation["last_message_at"], conversation["last_message_key"])
-        newest = last[0] is None or (occurred_at, str(message_id)) > last
+        newest = self.request.scheduled_at is None and (last[0] is None or (occurred_at, str(message_id)) > last)
         store.append_to_conversation(
             tx, self.conversation_id, number=number, message_id=message_id, occurred_at=occurred_at, newest=newest
         )
@@ -270,5 +341,8 @@ class _Sending:
         asked = asdict(self.request)
         if self.request.media_url is not None:
             del asked["media_id"]  # each fetch gives the file another id
-        canonical = json.dumps([str(self.conversation_id), asked], sort_keys=True, default=str, ensure_ascii=False)
+        for name in ("scheduled_at", "mentions"):
+            if not asked[name]:
+                del asked[name]  # older messages were hashed without them
+        canonical = json.dumps([str(self._asked_for), asked], sort_keys=True, default=str, ensure_ascii=False)
         return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).digest()

@@ -1,5 +1,6 @@
 """One-time tickets for the socket. The one rule: a ticket opens one connection, within seconds, for the person it was
-issued to; it names its tenant, so that looking it up needs no look across tenants.
+issued to, and for no longer than that person's token is good; it names its tenant, so that looking it up needs no look
+across tenants.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def issue(database: Database, principal: Principal, url: str, ttl: timedelta) ->
         raise Forbidden("A ticket is for a person; a key reads GET /v1/events.")
     secret = secrets.token_urlsafe(SECRET_BYTES)
     with database.transaction(principal.tenant_id) as tx:
-        insert_ticket(tx, _hash(secret), principal.id, ttl)
+        insert_ticket(tx, _hash(secret), principal.id, ttl, principal.until)
     ticket = f"{principal.tenant_id.hex}{secret}"
     return {"data": {"ticket": ticket, "url": url, "expiresIn": max(1, round(ttl.total_seconds()))}}
 
@@ -42,7 +43,15 @@ def consume(database: Database, ticket: str) -> Principal:
         row = consume_ticket(tx, _hash(match[2]))
     if row is None:
         raise Unauthenticated("The ticket is not valid.")
-    return Principal(tenant_id, "user", row["id"], row["name"], role=row["role"], rights_version=row["rights_version"])
+    return Principal(
+        tenant_id,
+        "user",
+        row["id"],
+        row["name"],
+        role=row["role"],
+        rights_version=row["rights_version"],
+        until=row["session_until"],
+    )
 
 
 def _hash(secret: str) -> bytes:

@@ -175,7 +175,7 @@ class Uploads:
         return Link(url, expires_at)
 
     def _row(self, principal: Principal, media_id: UUID) -> Row:
-        with self._database.transaction(principal.tenant_id) as tx:
+        with self._database.transaction(principal.tenant_id, viewer=principal.viewer) as tx:
             row = store.find(tx, media_id)
         if row is None:
             raise NotFound

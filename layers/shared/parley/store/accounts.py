@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -36,7 +37,8 @@ def add_notice(
     row = tx.row(
         _SQL["add_notice"],
         id=integration_id,
-        notice_id=uuid5(correlation_id, kind),
+        # The same notice of the same webhook, however often it comes; a webhook may tell several, of several accounts.
+        notice_id=uuid5(correlation_id, f"{integration_id}:{kind}:{json.dumps(detail, sort_keys=True)}"),
         kind=kind,
         detail=jsonb(dict(detail)),
         received_at=received_at,
@@ -63,19 +65,10 @@ def freshen_contact(
     return changed
 
 
-def add_alias_beside(tx: Transaction, old: AliasKey, new: AliasKey, address: str, evidence: Mapping[str, Any]) -> None:
-    """Give whoever has the old address the new one too, unless somebody has it."""
-    tx.execute(
-        _SQL["add_alias_beside"],
-        old_scope=old[0],
-        old_kind=old[1],
-        old_value=old[2],
-        scope=new[0],
-        kind=new[1],
-        value=new[2],
-        address=address,
-        evidence=jsonb(dict(evidence)),
-    )
+def rename_group(tx: Transaction, group: tuple[UUID, str], name: str, told_at: datetime) -> list[UUID]:
+    """Set a group's name where this telling is the latest; answer the conversations that show another name now."""
+    rows = tx.rows(_SQL["rename_group"], integration_id=group[0], address=group[1], name=name, told_at=told_at)
+    return [row["id"] for row in rows]
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -4,15 +4,17 @@ but for a hello, which says where the client is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from parley.domain.audience import Listener
+from parley.domain.audience import Listener, conversation_of
+from parley.domain.principal import Principal
 
 from .database import Row, Transaction, jsonb
+from .push_leases import EVERYBODY, Chunk
 from .queries import queries
 
 Ending = Literal["expired", "rights", "revoked"]
@@ -22,17 +24,21 @@ _SQL = queries("connections")
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A connection as the frame that just came finds it. `ending`: why it may not go on, if so."""
+    """A connection as the frame that just came finds it. `ending`: why it may not go on, if so. `stirred`: this frame
+    may have changed how present its person looks.
+    """
 
     tenant_id: UUID
     id: str
     user_id: UUID
+    name: str
     active: bool
     sent_seq: int
     eval_seq: int
     rights_version: int
     expires_at: datetime
     ending: Ending | None
+    stirred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +69,18 @@ def find_connection(tx: Transaction, connection_id: str) -> tuple[UUID, UUID] | 
     return (row["tenant_id"], row["user_id"]) if row and row["user_id"] else None
 
 
-def admit(
-    tx: Transaction, connection_id: str, user_id: UUID, rights_version: int, term: timedelta, allowed: int
-) -> list[str]:
+def admit(tx: Transaction, connection_id: str, person: Principal, term: timedelta, allowed: int) -> list[str]:
     """Add a connection of a person; answer those that had to make room, the oldest, already deleted."""
-    tx.execute(_SQL["lock_user"], user_id=user_id)
-    tx.execute(_SQL["insert_connection"], id=connection_id, user_id=user_id, rights_version=rights_version, term=term)
-    return [row["id"] for row in tx.rows(_SQL["delete_surplus"], user_id=user_id, allowed=allowed)]
+    tx.execute(_SQL["lock_user"], user_id=person.id)
+    tx.execute(
+        _SQL["insert_connection"],
+        id=connection_id,
+        user_id=person.id,
+        rights_version=person.rights_version,
+        term=term,
+        until=person.until,
+    )
+    return [row["id"] for row in tx.rows(_SQL["delete_surplus"], user_id=person.id, allowed=allowed)]
 
 
 def count_connections(tx: Transaction) -> int:
@@ -79,24 +90,29 @@ def count_connections(tx: Transaction) -> int:
 
 def delete_connection(tx: Transaction, connection_id: str) -> bool:
     """Forget a connection; whether there was one."""
-    return tx.execute(_SQL["delete_connection"], id=connection_id) == 1
+    return bool(tx.value(_SQL["delete_connection"], id=connection_id))
 
 
-def touch(tx: Transaction, connection_id: str, visible: bool | None, idle_ms: int | None) -> Seat | None:
-    """Note that a connection lives, and read it."""
-    row = tx.row(_SQL["touch"], id=connection_id, visible=visible, idle_ms=idle_ms)
+def touch(
+    tx: Transaction, connection_id: str, visible: bool | None, idle_ms: int | None, idle_for: timedelta
+) -> Seat | None:
+    """Note that a connection lives, and read it. `idle_for`: after which its person is away."""
+    limit = int(idle_for.total_seconds() * 1000)
+    row = tx.row(_SQL["touch"], id=connection_id, visible=visible, idle_ms=idle_ms, idle_limit=limit)
     if row is None or tx.tenant_id is None:
         return None
     return Seat(
         tenant_id=tx.tenant_id,
         id=row["id"],
         user_id=row["user_id"],
+        name=row["name"],
         active=row["state"] == "active",
         sent_seq=row["sent_seq"],
         eval_seq=row["eval_seq"],
         rights_version=row["rights_version"],
         expires_at=row["expires_at"],
         ending=_ending(row),
+        stirred=row["stirred"] and row["state"] == "active",
     )
 
 
@@ -128,9 +144,9 @@ def known_conversations(tx: Transaction, ids: Collection[UUID]) -> set[UUID]:
     return {row["id"] for row in tx.rows(_SQL["known_conversations"], ids=list(ids))} if ids else set()
 
 
-def renew(tx: Transaction, connection_id: str, term: timedelta) -> datetime | None:
-    """Let a connection live for `term` from now; None if it is gone."""
-    row = tx.row(_SQL["renew"], id=connection_id, term=term)
+def renew(tx: Transaction, connection_id: str, term: timedelta, until: datetime | None) -> datetime | None:
+    """Let a connection live for `term` from now, but not longer than `until`; None if it is gone."""
+    row = tx.row(_SQL["renew"], id=connection_id, term=term, until=until)
     return None if row is None else row["expires_at"]
 
 
@@ -142,8 +158,8 @@ def listener(tx: Transaction, connection_id: str) -> tuple[Listener, Ending | No
     return Listener(row["user_id"], frozenset(row["topics"])), _ending(row)
 
 
-def listeners(tx: Transaction) -> list[Ear]:
-    """Everybody who is pushed to."""
+def listeners(tx: Transaction, chunk: Chunk = EVERYBODY) -> list[Ear]:
+    """Everybody who is pushed to, or those of one chunk."""
     return [
         Ear(
             id=row["id"],
@@ -153,7 +169,7 @@ def listeners(tx: Transaction) -> list[Ear]:
             hellos=row["hellos"],
             ending=_ending(row),
         )
-        for row in tx.rows(_SQL["listeners"])
+        for row in tx.rows(_SQL["listeners"], after=chunk.after, up_to=chunk.up_to)
     ]
 
 
@@ -166,9 +182,16 @@ def raise_positions(tx: Transaction, positions: Iterable[Position]) -> None:
         tx.execute(_SQL["raise_positions"], positions=jsonb(rows))
 
 
-def people(tx: Transaction, idle_for: timedelta, silent_for: timedelta) -> list[Row]:
-    """Who has a live connection: `id`, `name`, `last_seen_at`, `present` (not hidden or idle everywhere), `viewing`."""
-    return tx.rows(_SQL["people"], idle_ms=int(idle_for.total_seconds() * 1000), silent_for=silent_for)
+def hold(tx: Transaction, ids: Sequence[str], term: timedelta) -> None:
+    """Push nothing to these connections for a while."""
+    if ids:
+        tx.execute(_SQL["hold"], ids=list(ids), term=term)
+
+
+def hearers(tx: Transaction, topic: str, but: str | None) -> list[str]:
+    """The connections that hear an ephemeral word on a topic, all but one."""
+    rows = tx.rows(_SQL["hearers"], topic=topic, but=but, about=conversation_of(topic))
+    return [row["id"] for row in rows]
 
 
 def _ending(row: Row) -> Ending | None:

@@ -34,7 +34,7 @@ def _dumps(value: Any) -> str:
 
 
 class Transaction:
-    """An open transaction; every query may use `%(tenant_id)s`."""
+    """An open transaction; every query may use `%(tenant_id)s`. What a viewer may not see is not there in theirs."""
 
     def __init__(self, connection: psycopg.Connection[Row], tenant_id: UUID | None) -> None:
         self._connection = connection
@@ -57,6 +57,10 @@ class Transaction:
         """Run a statement; answer how many rows it touched."""
         return self._run(query, parameters).rowcount
 
+    def widen(self) -> None:
+        """See the whole tenant from here on: for what follows from a deed that its doer was found to be allowed."""
+        self._connection.execute("select set_config('parley.user', '', true)")
+
     def _run(self, query: str, parameters: Mapping[str, Any]) -> psycopg.Cursor[Row]:
         # Queries come from store/sql/*.sql alone (queries.py); psycopg wants that said in types.
         return self._connection.execute(query, {"tenant_id": self.tenant_id, **parameters})
@@ -75,13 +79,17 @@ class Database:
         self._local = threading.local()
 
     @contextmanager
-    def transaction(self, tenant_id: UUID, *, repeatable_read: bool = False) -> Iterator[Transaction]:
-        """A transaction in which only this tenant exists; commits unless it raises.
+    def transaction(
+        self, tenant_id: UUID, *, repeatable_read: bool = False, viewer: UUID | None = None
+    ) -> Iterator[Transaction]:
+        """A transaction in which only this tenant exists; commits unless it raises. `viewer`: and of its inbox only
+        what this person may see.
 
         Raises Unavailable (the database is away), Contention (deadlock: repeat), DataRefused (a constraint or a value;
         `constraint` names it).
         """
-        with self._transaction(str(tenant_id), repeatable_read=repeatable_read) as connection:
+        seen_by = str(viewer) if viewer else ""
+        with self._transaction(str(tenant_id), seen_by, repeatable_read=repeatable_read) as connection:
             yield Transaction(connection, tenant_id)
 
     @contextmanager
@@ -90,15 +98,17 @@ class Database:
         with self._transaction("") as connection:
             yield Transaction(connection, None)
 
-    def run(self, tenant_id: UUID, work: Callable[[Transaction], Result], attempts: int = 5) -> Result:
+    def run(
+        self, tenant_id: UUID, work: Callable[[Transaction], Result], attempts: int = 5, *, viewer: UUID | None = None
+    ) -> Result:
         """Run `work` in a transaction of this tenant, again where two transactions met."""
         for _ in range(attempts - 1):
             try:
-                with self.transaction(tenant_id) as tx:
+                with self.transaction(tenant_id, viewer=viewer) as tx:
                     return work(tx)
             except Contention:
                 continue
-        with self.transaction(tenant_id) as tx:
+        with self.transaction(tenant_id, viewer=viewer) as tx:
             return work(tx)
 
     def close(self) -> None:
@@ -109,10 +119,12 @@ class Database:
             connection.close()
 
     @contextmanager
-    def _transaction(self, tenant: str, *, repeatable_read: bool = False) -> Iterator[psycopg.Connection[Row]]:
+    def _transaction(
+        self, tenant: str, viewer: str = "", *, repeatable_read: bool = False
+    ) -> Iterator[psycopg.Connection[Row]]:
         try:
             connection = self._connection()
-            with _begun(connection, tenant, repeatable_read):
+            with _begun(connection, tenant, viewer, repeatable_read):
                 yield connection
         except (pg.DeadlockDetected, pg.SerializationFailure) as error:
             raise Contention from error
@@ -141,10 +153,10 @@ class Database:
 
 
 @contextmanager
-def _begun(connection: psycopg.Connection[Row], tenant: str, repeatable_read: bool) -> Iterator[None]:
+def _begun(connection: psycopg.Connection[Row], tenant: str, viewer: str, repeatable_read: bool) -> Iterator[None]:
     """A transaction that begins and names its tenant in one round trip."""
     try:
-        connection.execute(_opening(tenant, repeatable_read))
+        connection.execute(_opening(tenant, viewer, repeatable_read))
         yield
     except BaseException:
         if not connection.closed:
@@ -154,7 +166,9 @@ def _begun(connection: psycopg.Connection[Row], tenant: str, repeatable_read: bo
 
 
 @lru_cache(maxsize=256)
-def _opening(tenant: str, repeatable_read: bool) -> bytes:
+def _opening(tenant: str, viewer: str, repeatable_read: bool) -> bytes:
     isolation = sql.SQL("begin isolation level repeatable read" if repeatable_read else "begin")
     name = sql.SQL("select set_config('parley.tenant', {}, true)").format(sql.Literal(tenant))
+    if viewer:
+        name = sql.SQL("{}, set_config('parley.user', {}, true)").format(name, sql.Literal(viewer))
     return sql.SQL("{}; {}").format(isolation, name).as_bytes()

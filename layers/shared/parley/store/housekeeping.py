@@ -22,6 +22,16 @@ def forget_pacing(tx: Transaction) -> None:
     tx.execute(_SQL["forget_pacing"])
 
 
+def forget_signals(tx: Transaction) -> None:
+    """Drop who typed, whom a limit held back and which chunk was pushed, long ago."""
+    tx.execute(_SQL["forget_signals"])
+
+
+def count_open_connections(tx: Transaction) -> int:
+    """How many sockets are open, of all tenants."""
+    return int(tx.value(_SQL["count_open_connections"]))
+
+
 def find_stuck_sends(tx: Transaction, older_than: timedelta, at_most: int) -> list[Row]:
     """Conversations (tenant_id, integration_id, conversation_id) with a send nobody looks after."""
     return tx.rows(_SQL["find_stuck_sends"], older_than=older_than, at_most=at_most)
@@ -32,9 +42,11 @@ def find_silent_connections(tx: Transaction, silent_for: timedelta) -> list[Row]
     return tx.rows(_SQL["find_silent_connections"], silent_for=silent_for)
 
 
-def delete_silent_connections(tx: Transaction, ids: Sequence[str], silent_for: timedelta) -> None:
-    """Drop connections of the tenant, unless one spoke meanwhile."""
-    tx.execute(_SQL["delete_silent_connections"], ids=list(ids), silent_for=silent_for)
+def delete_silent_connections(tx: Transaction, ids: Sequence[str], silent_for: timedelta) -> list[Row]:
+    """Drop connections of the tenant, unless one spoke meanwhile; answer which: `id`, and whether the person was
+    `revoked`.
+    """
+    return tx.rows(_SQL["delete_silent_connections"], ids=list(ids), silent_for=silent_for)
 
 
 def delete_expired_tickets(tx: Transaction) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -27,11 +27,29 @@ class Integration:
     token_generation: int
     credentials: bytes
 
+    @property
+    def business_id(self) -> str | None:
+        """What several numbers may belong to, where the settings name it: at Meta the business account."""
+        return self.settings.get("wabaId")
+
 
 def find_integrations(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, Integration]:
     """Integrations of whatever tenant, by id; for use before the tenant is known."""
     rows = tx.rows(_SQL["find_integrations"], ids=list(set(ids)))
     return {row["id"]: Integration(**row) for row in rows}
+
+
+def find_account_owners(tx: Transaction, provider: str, names: Sequence[str]) -> list[Integration]:
+    """The integrations of these accounts and business accounts of a gateway, of whatever tenant, the oldest first; for
+    use before the tenant is known.
+    """
+    return [Integration(**row) for row in tx.rows(_SQL["find_account_owners"], provider=provider, names=list(names))]
+
+
+def integrations_of_business(tx: Transaction, provider: str, business_id: str) -> list[Integration]:
+    """The tenant's integrations that belong to a business account of a gateway."""
+    rows = tx.rows(_SQL["of_business"], provider=provider, business_id=business_id)
+    return [Integration(**row) for row in rows]
 
 
 def integration_by_account(tx: Transaction, provider: str, account_id: str) -> Integration | None:

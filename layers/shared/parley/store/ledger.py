@@ -45,7 +45,7 @@ def record_stray(tx: Transaction, webhook: Webhook, reason: str) -> None:
         _SQL["record_stray"],
         id=webhook.correlation_id,
         provider=webhook.provider,
-        integration_id=str(webhook.integration_id),
+        integration_id="app" if webhook.is_app_wide else str(webhook.integration_id),
         hash=webhook.body_hash,
         headers=jsonb(dict(webhook.headers)),
         body=None if webhook.pointer else webhook.body,

@@ -85,10 +85,11 @@ def lock_provider_ids(tx: Transaction, keys: Iterable[ProviderKey]) -> None:
         tx.execute(_SQL["lock_provider_ids"], keys=names)
 
 
-def heal_references(tx: Transaction, references: Sequence[Mapping[str, Any]]) -> None:
-    """Give our messages the provider ids that gateways told beside our own id."""
-    if references:
-        tx.execute(_SQL["heal_references"], references=jsonb(list(references)))
+def heal_references(tx: Transaction, references: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Give our messages the provider ids that gateways told beside our own id; answer those (integration_id,
+    provider_message_id, message_id) where another id or another message is in the way.
+    """
+    return tx.rows(_SQL["heal_references"], references=jsonb(list(references))) if references else []
 
 
 def insert_receipts(tx: Transaction, receipts: Sequence[Mapping[str, Any]]) -> None:

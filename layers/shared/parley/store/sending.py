@@ -80,7 +80,7 @@ def append_to_conversation(
 
 
 def lapsed_claims(tx: Transaction, conversation_id: UUID) -> list[Row]:
-    """Lock and answer the messages (id, attempt_id) whose sender let its lease run out."""
+    """Lock and answer the messages (id, attempt_id, attempts, provider) whose sender let its lease run out."""
     return tx.rows(_SQL["lapsed_claims"], conversation_id=conversation_id)
 
 
@@ -117,11 +117,6 @@ def end_attempt(tx: Transaction, attempt_id: UUID, outcome: str, detail: Mapping
     tx.execute(_SQL["end_attempt"], attempt_id=attempt_id, outcome=outcome, detail=jsonb(dict(detail)))
 
 
-def learn_provider_id(tx: Transaction, message_id: UUID, attempt_id: UUID, provider_message_id: str) -> None:
-    """Keep the gateway's id of a message. Call under `lock_provider_ids`, and project afterwards."""
-    tx.execute(_SQL["learn_provider_id"], id=message_id, attempt_id=attempt_id, provider_message_id=provider_message_id)
-
-
 def settle(
     tx: Transaction,
     message_id: UUID,
@@ -130,9 +125,10 @@ def settle(
     *,
     error: Mapping[str, Any] | None = None,
     delay: timedelta | None = None,
+    may_have_left: bool = False,
 ) -> Row | None:
-    """Set the status my claim ended with (`delay`: not due again before then); None where evidence said more
-    already.
+    """Set the status my claim ended with (`delay`: not due again before then; `may_have_left`: the gateway may have it,
+    whatever the status); None where evidence said more already.
     """
     return tx.row(
         _SQL["settle"],
@@ -141,6 +137,7 @@ def settle(
         status=status,
         error=jsonb(dict(error)) if error is not None else None,
         delay=delay,
+        may_have_left=may_have_left,
     )
 
 

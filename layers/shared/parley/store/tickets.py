@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from .database import Row, Transaction
@@ -11,11 +11,15 @@ from .queries import queries
 _SQL = queries("tickets")
 
 
-def insert_ticket(tx: Transaction, ticket_hash: bytes, user_id: UUID, term: timedelta) -> None:
-    """Store a ticket of this person, good for `term` from now."""
-    tx.execute(_SQL["insert_ticket"], hash=ticket_hash, user_id=user_id, term=term)
+def insert_ticket(
+    tx: Transaction, ticket_hash: bytes, user_id: UUID, term: timedelta, session_until: datetime | None
+) -> None:
+    """Store a ticket of this person, good for `term` from now; what it opens ends by `session_until`."""
+    tx.execute(_SQL["insert_ticket"], hash=ticket_hash, user_id=user_id, term=term, session_until=session_until)
 
 
 def consume_ticket(tx: Transaction, ticket_hash: bytes) -> Row | None:
-    """Use a ticket up; answer the person (`id`, `name`, `role`, `rights_version`), or None if it is no good."""
+    """Use a ticket up; answer the person (`id`, `name`, `role`, `rights_version`) and `session_until`, or None if it is
+    no good.
+    """
     return tx.row(_SQL["consume_ticket"], hash=ticket_hash)

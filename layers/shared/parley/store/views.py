@@ -42,6 +42,12 @@ def load_contacts(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, View]:
     return {row["id"]: _contact(row) for row in tx.rows(_SQL["contacts"], ids=wanted)} if wanted else {}
 
 
+def load_names(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The names of these people and keys; unknown ids are absent."""
+    wanted = list(set(ids))
+    return {row["id"]: row["name"] for row in tx.rows(_SQL["names"], ids=wanted)} if wanted else {}
+
+
 def _contact(row: Row) -> View:
     phones = (alias["value"] for alias in row["aliases"] if alias["kind"] == "phone")
     phone = next(phones, None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from parley.store.ids import new_id
 
+from .desk import add_desk_routes
 from .resources import (
     bucket,
     connections,
@@ -22,16 +23,21 @@ from .resources import (
     settings,
     sqs,
 )
-from .work import pusher
+from .work import meter, notices, pusher, terms, typists
 
 if TYPE_CHECKING:
-    from parley.domain.terms import Terms
-    from parley.edge.api import Api
+    from collections.abc import Mapping
+
+    from parley.domain.principal import Principal
+    from parley.edge.api import Api, RateLimiter
     from parley.edge.authentication import Authenticator
+    from parley.edge.declaration import Weight
     from parley.edge.frames import Socket
     from parley.edge.handshake import Gate
+    from parley.edge.issuer_keys import Algorithm, IssuerKeys
     from parley.services.accept import Intake
     from parley.services.act import Acting
+    from parley.services.limit import Limiter
     from parley.services.listen import Listening
     from parley.services.outbox import Outbox
     from parley.services.read_inbox import Inbox
@@ -81,24 +87,13 @@ def load_for_sending() -> None:
 @cache
 def intake() -> Intake:
     """The door for webhooks."""
-    from parley.providers.registry import HANDSHAKES
+    from parley.providers.registry import HANDSHAKES, PROOFS, app_of
     from parley.services.accept import Intake
 
-    return Intake(HANDSHAKES, deployment_keys, inbound_queue(), bucket(), new_id)
+    def app_secret(provider: str) -> str | None:
+        return secrets().read(settings().required("deployment_secret_arn")).get(f"{provider}_app_secret")
 
-
-@cache
-def terms() -> Terms:
-    """What the socket promises."""
-    from parley.domain.terms import Terms
-
-    ours = settings()
-    return Terms.sped(
-        ours.fast_clock,
-        silence_seconds=ours.connection_silence_seconds,
-        per_user=ours.max_connections_per_user,
-        per_tenant=ours.max_connections_per_tenant,
-    )
+    return Intake(HANDSHAKES, deployment_keys, inbound_queue(), bucket(), new_id, app_of, app_secret, PROOFS)
 
 
 @cache
@@ -106,16 +101,21 @@ def listening() -> Listening:
     """Answers what clients say on the socket."""
     from parley.services.listen import Listening
 
-    return Listening(database(), terms(), lambda: datetime.now(UTC))
+    return Listening(database(), terms(), lambda: datetime.now(UTC), typists(), notices(), meter())
 
 
 @cache
 def socket() -> Socket:
     """The server's side of the socket."""
-    from parley.edge.frames import Socket
+    from parley.edge.frames import Flood, Socket
     from parley.services.farewell import say_bye
 
-    return Socket(listening, lambda connection_id, reason: say_bye(connections(), connection_id, reason))
+    return Socket(
+        listening,
+        lambda connection_id, reason: say_bye(connections(), connection_id, reason),
+        Flood(terms().frames),
+        settings().max_frame_bytes,
+    )
 
 
 @cache
@@ -138,7 +138,10 @@ def forget_connection(connection_id: str) -> bool:
     """Forget a connection that ended; whether it was known."""
     from parley.services.connect import forget
 
-    return forget(database(), connection_id)
+    tenant_id = forget(database(), connection_id)
+    if tenant_id is not None:
+        notices().presence_changed(tenant_id)
+    return tenant_id is not None
 
 
 @cache
@@ -153,13 +156,66 @@ def directory() -> Directory:
 def authenticator() -> Authenticator:
     """Knows callers by token or key."""
     from parley.edge.authentication import Authenticator
+    from parley.edge.tokens import ClaimPaths
 
     ours = settings()
 
     def jwt_secret() -> str | None:
         return secrets().read(ours.required("deployment_secret_arn")).get("jwt_hs256")
 
-    return Authenticator(directory, jwt_secret, ours.jwt_issuer, ours.jwt_audience)
+    return Authenticator(
+        directory,
+        jwt_secret,
+        ours.jwt_issuer,
+        ours.jwt_audience,
+        claims=ClaimPaths(ours.jwt_subject_claim, ours.jwt_tenant_claim, ours.jwt_role_claim),
+        keys=issuer_keys(),
+    )
+
+
+@cache
+def issuer_keys() -> IssuerKeys | None:
+    """The keys of the tokens' issuer; None where tokens are under the deployment's own secret."""
+    from parley.cloud.issuer import fetch_keys
+    from parley.edge.issuer_keys import IssuerKeys
+
+    ours = settings()
+    algorithm: Algorithm
+    if ours.jwt_algorithm == "RS256":
+        algorithm = "RS256"
+    elif ours.jwt_algorithm == "ES256":
+        algorithm = "ES256"
+    else:
+        return None
+    url = ours.jwt_keys_url or f"{ours.jwt_issuer.rstrip('/')}/.well-known/jwks.json"
+    return IssuerKeys(
+        algorithm,
+        lambda: fetch_keys(url),
+        kept=lambda: directory().kept_issuer_keys(url),
+        keep=lambda document: directory().keep_issuer_keys(url, document),
+    )
+
+
+class _Limits:
+    """The limiter, made at the first request: making the routes opens nothing."""
+
+    def take(self, caller: Principal, weight: Weight) -> Mapping[str, str]:
+        """Count a request."""
+        return limiter().take(caller, weight)
+
+
+def limits() -> RateLimiter:
+    """Counts requests, from the first one on."""
+    return _Limits()
+
+
+@cache
+def limiter() -> Limiter:
+    """Counts requests."""
+    from parley.services.limit import Limiter, Rates
+
+    ours = settings()
+    return Limiter(database(), Rates(ours.api_per_minute, ours.sends_per_minute, ours.person_per_minute))
 
 
 @cache
@@ -193,7 +249,7 @@ def acting() -> Acting:
     """What is done in the inbox, beside sending."""
     from parley.services.act import Acting
 
-    return Acting(database(), providers(), sealer, pusher().wake)
+    return Acting(database(), providers(), sealer, pusher().wake, typists())
 
 
 @cache
@@ -208,7 +264,7 @@ def inbox_api() -> Api:
     from parley.services import catch_up, presence, tickets
 
     ours = settings()
-    api = Api("inbox_api", authenticator())
+    api = Api("inbox_api", authenticator(), limits())
     add_inbox_routes(api, inbox)
     add_media_routes(api, uploads)
     add_realtime_routes(
@@ -217,9 +273,10 @@ def inbox_api() -> Api:
             events_after=lambda *asked: catch_up.events_after(database(), *asked),
             snapshot=lambda caller: catch_up.snapshot(database(), caller),
             issue_ticket=lambda caller: tickets.issue(database(), caller, ours.websocket_url, TICKET_TERM),
-            presence=lambda caller: presence.presence(database(), caller),
+            presence=lambda caller: presence.presence(database(), caller, terms()),
         ),
     )
+    add_desk_routes(api)
     probes = {
         "database": lambda: inbox().is_reachable(),
         "queue": lambda: ask_queue(sqs(), ours.required("push_queue_url")),
@@ -236,7 +293,7 @@ def sending_api() -> Api:
     from parley.edge.routes_acting import add_acting_routes
     from parley.edge.routes_sending import add_sending_routes
 
-    api = Api("send_message", authenticator())
+    api = Api("send_message", authenticator(), limits())
     add_sending_routes(api, outbox)
     add_acting_routes(api, acting)
     return api

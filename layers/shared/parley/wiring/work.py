@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
+
+from parley.store.ids import new_id
 
 from .resources import (
     bucket,
@@ -26,19 +28,28 @@ from .resources import (
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from parley.domain.terms import Terms
+    from parley.edge.metrics import Meter
+    from parley.services.announce import Announcer
     from parley.services.deliver import Deliverer
+    from parley.services.distribute import Distributor
     from parley.services.fetch_media import MediaFetcher, PendingFile
     from parley.services.housekeep import Housekeeper
+    from parley.services.notice import Notices
     from parley.services.process import Processor
     from parley.services.push import Pusher
+    from parley.services.show_typing import Typists
+    from parley.services.tend import Tending
+    from parley.services.whisper import Whisper
 
 
 @cache
 def processor() -> Processor:
     """Takes webhooks from the queue into the inbox."""
+    from parley.providers.registry import app_of
     from parley.services.process import Processor
 
-    return Processor(database(), bucket(), providers(), sealer)
+    return Processor(database(), bucket(), providers(), sealer, app_of)
 
 
 @cache
@@ -89,6 +100,7 @@ def media_fetcher() -> MediaFetcher:
             timedelta(seconds=ours.sped(ours.media_first_pause_seconds)),
             timedelta(seconds=ours.sped(ours.media_second_pause_seconds)),
         ),
+        speed=ours.fast_clock,
     )
 
 
@@ -103,6 +115,7 @@ def hint_media(files: Sequence[PendingFile]) -> None:
 @cache
 def housekeeper() -> Housekeeper:
     """The net under the hints."""
+    from parley.services.farewell import say_bye
     from parley.services.housekeep import Housekeeper
 
     ours = settings()
@@ -115,23 +128,130 @@ def housekeeper() -> Housekeeper:
         wake=pusher().wake,
         silent_for=timedelta(seconds=ours.sped(ours.connection_silence_seconds)),
         stuck_for=timedelta(seconds=ours.sped(ours.send_lease_seconds)),
+        dismiss=lambda connection_id, reason: say_bye(connections(), connection_id, reason),
+        announce=announcer().announce,
+        meter=meter(),
+        tend=tending().tend,
     )
+
+
+@cache
+def tending() -> Tending:
+    """Tends the inbox by the clock."""
+    from parley.services.tend import Tending
+
+    ours = settings()
+    overdue = timedelta(seconds=ours.sped(ours.send_lease_seconds))
+    return Tending(database(), outbound_queue(), pusher().wake, overdue, distributor().distribute_all)
+
+
+@cache
+def distributor() -> Distributor:
+    """Gives conversations to people by turns; somebody away for as long as it takes to look idle loses them."""
+    from parley.services.distribute import Distributor
+
+    return Distributor(database(), pusher().wake, terms(), terms().idle)
+
+
+@cache
+def terms() -> Terms:
+    """What the socket promises."""
+    from parley.domain.terms import Limits, Terms
+
+    ours = settings()
+    limits = Limits(
+        silence_seconds=ours.connection_silence_seconds,
+        per_user=ours.max_connections_per_user,
+        per_tenant=ours.max_connections_per_tenant,
+        frames_per_second=ours.max_frames_per_second,
+        typing_per_second=ours.max_typing_per_second,
+    )
+    return Terms.sped(ours.fast_clock, limits)
+
+
+@cache
+def meter() -> Meter:
+    """Takes measurements."""
+    from parley.edge.metrics import Meter
+
+    return Meter(settings().stage)
+
+
+@cache
+def notices() -> Notices:
+    """Asks for looks at presence."""
+    from parley.services.notice import Notices
+
+    return Notices(database(), push_queue(), terms())
+
+
+@cache
+def whisper() -> Whisper:
+    """Tells what is never stored."""
+    from parley.services.whisper import Whisper
+
+    return Whisper(database(), connections(), notices().presence_changed)
+
+
+@cache
+def announcer() -> Announcer:
+    """Tells who is here."""
+    from parley.services.announce import Announcer
+
+    return Announcer(database(), whisper(), notices(), terms())
+
+
+@cache
+def typists() -> Typists:
+    """Tells who types."""
+    from parley.services.show_typing import Typists
+
+    return Typists(database(), whisper(), outbound_queue(), terms(), lambda: datetime.now(UTC))
+
+
+def pass_typing_on(tenant_id: UUID, conversation_id: UUID, on: bool, at: str) -> bool:
+    """Show a customer that somebody types, unless that was too long ago; whether it was shown."""
+    from parley.services.act import Acting
+    from parley.services.show_typing import is_stale
+
+    if is_stale(at, datetime.now(UTC)):
+        return False
+    acting = Acting(database(), providers(), sealer, pusher().wake)
+    return acting.pass_typing_on(tenant_id, conversation_id, on, new_id())
 
 
 @cache
 def pusher() -> Pusher:
     """Pushes what this function committed, as far as that is quickly done."""
-    from parley.services.push import Pusher
-
-    return Pusher(database(), connections(), push_queue())
+    return _pusher(settings().push_audience_limit)
 
 
 @cache
 def patient_pusher() -> Pusher:
-    """Pushes to audiences of any size."""
+    """Pushes to audiences of any size, to large ones in chunks."""
+    from parley.services.push import CHUNK
+
+    return _pusher(CHUNK)
+
+
+def push_chunk(tenant_id: UUID, after: str | None, up_to: str | None) -> None:
+    """Push to a chunk of a tenant's connections; to all of them, where none is named."""
+    from parley.store.push_leases import Chunk
+
+    patient_pusher().push(tenant_id, Chunk(after or "", up_to))
+
+
+def _pusher(audience_limit: int) -> Pusher:
     from parley.services.push import Pusher
 
-    return Pusher(database(), connections(), push_queue(), audience_limit=None)
+    return Pusher(
+        database(),
+        connections(),
+        push_queue(),
+        audience_limit=audience_limit,
+        meter=meter(),
+        presence_changed=notices().presence_changed,
+    )
 
 
 def migrate() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -95,7 +96,7 @@ class Line:
         with httpx.Client() as http:
             zapi = ZApi(http)
             for request in self.world.requests:
-                zapi.verify(request.content, request.headers, ACCOUNT)
+                zapi.verify(request.content, request.headers, ACCOUNT, datetime.now(UTC))
                 found += zapi.normalise(request.content, request.headers)
         self.world.requests.clear()
         return found

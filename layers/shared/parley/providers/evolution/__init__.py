@@ -12,10 +12,10 @@ import hashlib
 import hmac
 import json
 import re
-import time
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from parley.domain.errors import Rejected
@@ -23,18 +23,21 @@ from parley.domain.identity import Address
 from parley.domain.incoming import Fact
 from parley.domain.outgoing import Draft, Outcome, Target
 from parley.providers.base import Account, Capabilities, Checkup, Download
+from parley.providers.patience import QUICK, USUAL, Patience
 
 from . import incoming
 
 if TYPE_CHECKING:
     import httpx
 
-LEEWAY_SECONDS: Final = 3600
+LEEWAY_SECONDS: Final = 1800
 """How much later than its `exp` a token counts: Evolution signs a webhook once, for ten minutes, and repeats it with
-that token for up to half an hour; then it waits in our queue.
+that token for up to half an hour.
 """
 
 _MEGABYTE: Final = 1024 * 1024
+_FILES: Final = Patience(read=20.0, upload=30.0)
+"""Evolution fetches, converts and uploads a file before it answers."""
 _BEARER: Final = re.compile(r"Bearer +([\w-]+)\.([\w-]+)\.([\w-]+)", re.ASCII | re.IGNORECASE)
 _CREDENTIAL: Final = re.compile(
     # `destination` is our own webhook's address, token and all. In JSON, a text cannot hold these quotes unescaped.
@@ -65,6 +68,9 @@ class Evolution:
         typing=True,
         groups=True,
         connection_state=True,
+        # An error may be followed by asking for the connection's state.
+        longest_send=USUAL.longest + QUICK.longest,
+        longest_file_send=_FILES.longest + QUICK.longest,
         media_limits={
             "image": 16 * _MEGABYTE,
             "audio": 16 * _MEGABYTE,
@@ -81,9 +87,8 @@ class Evolution:
         from .outgoing import Sender
         from .server import Server
 
-        usual = Caller(http, fast_clock=fast_clock)
-        patient = Caller(http, connect=2.0, read=20.0, fast_clock=fast_clock)
-        self._server = Server(usual, patient)
+        usual, patient, quick = (Caller(http, waits, fast_clock=fast_clock) for waits in (USUAL, _FILES, QUICK))
+        self._server = Server(usual, patient, quick)
         self._sender = Sender(self._server, fast_clock=fast_clock)
         self._files = Files(http, web or http, fast_clock=fast_clock)
 
@@ -92,14 +97,14 @@ class Evolution:
         """Evolution asks nothing before it posts."""
         return None
 
-    def verify(self, body: bytes, headers: Mapping[str, str], account: Account) -> None:  # noqa: ARG002
+    def verify(self, body: bytes, headers: Mapping[str, str], account: Account, received_at: datetime) -> None:  # noqa: ARG002
         """Check the JWT (HS256) that Evolution makes from the account's `jwt_key`; without one the URL's token is all.
 
         Raises Rejected: signature_missing, signature_malformed, signature_wrong, signature_expired.
         """
         key = account.credentials.get("jwt_key")
         if key:
-            _check_token(headers.get("authorization", ""), key, time.time())
+            _check_token(headers.get("authorization", ""), key, received_at.timestamp())
 
     def redact(self, body: bytes, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002
         """Blank the instance's API key, our own address and, where it is shown, the code that pairs a phone."""

@@ -7,26 +7,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from parley.domain.errors import Unreadable
-from parley.domain.incoming import Kind, Media, MediaKind
+from parley.domain.incoming import Media, MediaKind
+from parley.providers.content import Content
 from parley.providers.reading import Json, clean, object_of, only_objects, optional_id, read_object, text_of
 
 from .values import decimal, octets, unpacked, whole
 from .wrapping import Unwrapped, unwrap
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What one message holds."""
-
-    kind: Kind
-    text: str | None = None
-    content: Mapping[str, Any] = field(default_factory=dict)
-    media: tuple[Media, ...] = ()
-
 
 _MEDIA: Final[Mapping[str, MediaKind]] = {
     "imageMessage": "image",

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from parley.domain.identity import Person
-from parley.domain.incoming import AccountState, ContactSeen, Fact, Ignored, TypingSeen
+from parley.domain.incoming import AccountState, ContactSeen, Fact, Group, GroupSeen, Ignored, TypingSeen
 from parley.providers.reading import Json, object_of, short, text_of
 
 from .people import address_of, given_name, is_group
+from .values import moment
 
 
 def contact(data: Json, account: str, _webhook: Json) -> Iterator[Fact]:
@@ -26,6 +27,15 @@ def contact(data: Json, account: str, _webhook: Json) -> Iterator[Fact]:
         yield ContactSeen(account, Person((address,), name), picture or None, None)
     else:
         yield Ignored("a contact with neither name nor picture")
+
+
+def group(data: Json, account: str, webhook: Json) -> Iterator[Fact]:
+    """What a group is called; who is in it shows when they write."""
+    address, name = text_of(data.get("id")), (text_of(data.get("subject")) or "").strip()
+    if not is_group(address) or address is None or not name:
+        yield Ignored(f"{short(webhook.get('event'))}: no name of a group")
+        return
+    yield GroupSeen(account, Group(address, name), moment(data.get("subjectTime")))
 
 
 def presence(data: Json, account: str, _webhook: Json) -> Iterator[Fact]:

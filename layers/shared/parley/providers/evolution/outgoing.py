@@ -13,9 +13,9 @@ from parley.domain.identity import Address
 from parley.domain.outgoing import Accepted, Draft, Outcome, Target, Uncertain
 from parley.providers.base import Account
 from parley.providers.calls import Answer
+from parley.providers.embedded import Embedded
 from parley.providers.reading import Json, object_of, only_objects, optional_id
 
-from .embedded import Embedded
 from .errors import CANNOT, INVALID
 from .people import address_of, is_group, jid_of
 from .server import Server, refused

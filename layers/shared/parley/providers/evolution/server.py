@@ -34,11 +34,11 @@ def address(account: Account, path: str) -> tuple[str, dict[str, str]] | None:
 
 class Server:
     """Calls an account's server. What answers at once gets the usual time; a send with a file gets longer, because
-    Evolution first fetches, converts and uploads it.
+    Evolution first fetches, converts and uploads it; the connection's state is asked for in a hurry.
     """
 
-    def __init__(self, usual: Caller, patient: Caller) -> None:
-        self._usual, self._patient = usual, patient
+    def __init__(self, usual: Caller, patient: Caller, quick: Caller) -> None:
+        self._usual, self._patient, self._quick = usual, patient, quick
 
     def ask(
         self, account: Account, method: str, path: str, body: object = None, *, patient: bool = False, **more: Any
@@ -72,7 +72,7 @@ class Server:
         found = address(account, "instance/connectionState")
         if found is None:
             return refused(NOT_SET_UP)
-        answer = self._usual.call("GET", found[0], headers=found[1])
+        answer = self._quick.call("GET", found[0], headers=found[1])
         if not isinstance(answer, Answer):
             return answer
         if not 200 <= answer.status < 300:

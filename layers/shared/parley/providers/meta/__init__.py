@@ -1,18 +1,16 @@
 """Meta's WhatsApp Cloud API as a gateway: the handshake and the signature. The one rule: nothing of a body is believed
 before its signature over the raw bytes was checked.
 
-How bodies are read is in incoming.py and contents.py, what is sent in outgoing.py and envelopes.py, files in media.py,
-an account's settings in accounts.py, the errors in errors.py.
+How bodies are read is in incoming.py and contents.py, the URL of a whole app in app.py, what is sent in outgoing.py and
+envelopes.py, files in media.py, an account's settings in accounts.py, the errors in errors.py.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from parley.domain.errors import Rejected
@@ -20,13 +18,14 @@ from parley.domain.identity import Address
 from parley.domain.incoming import Fact
 from parley.domain.outgoing import Draft, Outcome, Refused, Target
 from parley.providers.base import Account, Capabilities, Checkup, Download, Pacing
+from parley.providers.patience import USUAL, Patience
 
 from . import incoming
+from .app import check_signature
 
 if TYPE_CHECKING:
     import httpx
 
-_SIGNATURE: Final = re.compile(r"sha256=([0-9a-fA-F]{64})", re.ASCII)
 _KB: Final = 1024
 _MB: Final = 1024 * 1024
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument"
@@ -57,6 +56,7 @@ _MEDIA_TYPES: Final[Mapping[str, frozenset[str]]] = {
     "sticker": frozenset({"image/webp"}),
     "video": frozenset({"video/mp4", "video/3gpp"}),
 }
+_UPLOADING: Final = Patience(upload=30.0)
 _NOT_AT_META: Final = Refused(
     "unsupported_capability", "WhatsApp's own API cannot change or take back a message once it is sent."
 )
@@ -92,10 +92,11 @@ class Meta:
         mark_read=True,
         typing=True,
         groups=True,
-        # Source: developers.facebook.com/docs/whatsapp/cloud-api/overview, "Throughput" and "Pair rate limits": a burst of
-        # up to 45 messages to one person is paid for with the time they would have taken. Short of that, so that what
-        # other tools send through the number fits in.
+        # Source: developers.facebook.com/docs/whatsapp/cloud-api/overview, "Throughput" and "Pair rate limits": a burst
+        # of up to 45 messages to one person is paid for with the time they would have taken. Short of that, so that
+        # what other tools send through the number fits in.
         pacing=Pacing(per_second=80, pair=timedelta(seconds=6), pair_burst=20),
+        longest_file_send=_UPLOADING.longest + USUAL.longest,
         media_limits=_MEDIA_LIMITS,
         media_types=_MEDIA_TYPES,
     )
@@ -116,8 +117,10 @@ class Meta:
         from .media import Files
         from .outgoing import Sender
 
-        graph = Graph(Caller(http, fast_clock=fast_clock), f"{api_url.rstrip('/')}/{version}")
-        self._files = Files(graph, web or http, fast_clock=fast_clock)
+        base = f"{api_url.rstrip('/')}/{version}"
+        graph = Graph(Caller(http, fast_clock=fast_clock), base)
+        uploading = Graph(Caller(http, _UPLOADING, fast_clock=fast_clock), base)
+        self._files = Files(graph, uploading, web or http, fast_clock=fast_clock)
         self._sender = Sender(graph, self._files)
         self._accounts = Accounts(graph)
 
@@ -128,23 +131,15 @@ class Meta:
         matches = hmac.compare_digest(given, verify_token.encode())
         return query.get("hub.challenge") if matches and query.get("hub.mode") == "subscribe" else None
 
-    def verify(self, body: bytes, headers: Mapping[str, str], account: Account) -> None:
+    def verify(self, body: bytes, headers: Mapping[str, str], account: Account, received_at: datetime) -> None:  # noqa: ARG002
         """Check `X-Hub-Signature-256`, HMAC-SHA256 of the raw bytes under the app's secret.
 
         Raises Rejected: signature_missing, signature_malformed, signature_wrong, or app_secret_missing.
         """
-        header = headers.get("x-hub-signature-256")
-        if not header:
-            raise Rejected("signature_missing")
-        match = _SIGNATURE.fullmatch(header.strip())
-        if not match:
-            raise Rejected("signature_malformed")
         secret = account.credentials.get("app_secret")
         if not secret:
             raise Rejected("app_secret_missing")
-        expected = hmac.digest(secret.encode(), body, hashlib.sha256).hex()
-        if not hmac.compare_digest(match[1].lower(), expected):
-            raise Rejected("signature_wrong")
+        check_signature(body, headers, secret)
 
     def redact(self, body: bytes, headers: Mapping[str, str]) -> bytes:  # noqa: ARG002
         """Meta puts no credential into a body: its media addresses are of no use without our token."""

@@ -9,26 +9,16 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from parley.domain.incoming import Kind, Media, MediaKind
+from parley.domain.incoming import Media, MediaKind
+from parley.providers.content import Content, read_place
 from parley.providers.reading import Json, clean, clean_text, object_of, only_objects, optional_id, text_of
 
 from .errors import described
 
 _MEDIA_KINDS: Final = frozenset({"image", "audio", "video", "document", "sticker"})
 _LONGEST_FLOW: Final = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The part of a MessageReceived that depends on its kind."""
-
-    kind: Kind
-    text: str | None = None
-    content: Mapping[str, Any] = field(default_factory=dict)
-    media: tuple[Media, ...] = ()
 
 
 def read_content(kind: str, payload: object, message: Json) -> Content:
@@ -107,25 +97,6 @@ def _hexadecimal(digest: object) -> str | None:
     return raw.hex() if len(raw) == 32 else None
 
 
-def _location(payload: object) -> Content | None:
-    place = object_of(payload)
-    latitude, longitude = _degrees(place.get("latitude")), _degrees(place.get("longitude"))
-    if latitude is None or longitude is None:
-        return None
-    named = {name: text_of(place.get(name)) for name in ("name", "address", "url")}
-    kept = {name: text for name, text in named.items() if text}
-    return Content("location", None, {"latitude": latitude, "longitude": longitude, **kept})
-
-
-def _degrees(value: object) -> float | None:
-    # Some senders write numbers as text; a number too large for a float is no place on earth.
-    try:
-        degrees = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
-    except (ValueError, OverflowError):
-        return None
-    return degrees if degrees is not None and -180 <= degrees <= 180 else None
-
-
 def _contacts(payload: object) -> Content | None:
     cards = [_card(card) for card in only_objects(payload)]
     return Content("contacts", None, {"contacts": cards}) if cards else None
@@ -202,7 +173,7 @@ def _camel_cased(value: Mapping[str, Any]) -> Json:
 
 
 _READERS: Final[Mapping[str, Callable[[object], Content | None]]] = {
-    "location": _location,
+    "location": read_place,
     "contacts": _contacts,
     "button": _quick_reply,
     "interactive": _interactive,

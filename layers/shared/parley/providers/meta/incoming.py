@@ -103,8 +103,12 @@ def _change(change: Json, entry: Json) -> list[Fact]:
 
 
 def _notice(kind: str, value: Json, entry: Json) -> Fact:
-    account = optional_id(object_of(value.get("metadata")).get("phone_number_id")) or optional_id(entry.get("id"))
-    return AccountNotice(account, kind, clean(value)) if account else Ignored(f"{kind} of no account")
+    number, business = (
+        optional_id(object_of(value.get("metadata")).get("phone_number_id")),
+        optional_id(entry.get("id")),
+    )
+    account = number or business
+    return AccountNotice(account, kind, clean(value), number is None) if account else Ignored(f"{kind} of no account")
 
 
 def _trouble(error: Json, value: Json) -> Fact:

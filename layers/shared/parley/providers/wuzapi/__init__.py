@@ -12,6 +12,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from parley.domain.errors import Rejected, Unreadable
@@ -19,6 +20,7 @@ from parley.domain.identity import Address
 from parley.domain.incoming import Fact
 from parley.domain.outgoing import Draft, Outcome, Target
 from parley.providers.base import Account, Capabilities, Checkup, Download
+from parley.providers.patience import QUICK, USUAL, Patience
 
 from . import bodies, incoming
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     import httpx
 
 _MEGABYTE: Final = 1024 * 1024
+_FILES: Final = Patience(read=20.0, upload=30.0)
+"""WuzAPI uploads a file to WhatsApp before it answers."""
 _SIGNATURE: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 
@@ -51,6 +55,9 @@ class WuzApi:
         typing=True,
         groups=True,
         connection_state=True,
+        # A reply to a message of ours asks for our own JID first.
+        longest_send=USUAL.longest + QUICK.longest,
+        longest_file_send=_FILES.longest + QUICK.longest,
         media_limits={
             "image": 16 * _MEGABYTE,
             "audio": 16 * _MEGABYTE,
@@ -73,7 +80,7 @@ class WuzApi:
         from .downloads import Downloads
         from .outgoing import Api, Sender
 
-        api = Api(Caller(http, fast_clock=fast_clock))
+        api = Api(*(Caller(http, waits, fast_clock=fast_clock) for waits in (USUAL, _FILES, QUICK)))
         self._sender, self._deeds = Sender(api), Deeds(api)
         self._downloads = Downloads(http, web or http, fast_clock=fast_clock)
 
@@ -82,7 +89,7 @@ class WuzApi:
         """WuzAPI asks nothing before it posts."""
         return None
 
-    def verify(self, body: bytes, headers: Mapping[str, str], account: Account) -> None:
+    def verify(self, body: bytes, headers: Mapping[str, str], account: Account, received_at: datetime) -> None:  # noqa: ARG002
         """Check `x-hmac-signature`, if a key is set: HMAC-SHA256 in bare hexadecimal (see bodies.py).
 
         Without one the URL's token is the check, and the instance's token, which older builds put into the body, must

@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from parley.domain.errors import Unreadable
+from parley.domain.incoming import one_account
 from parley.providers.reading import read_object
 
 from .proto import Fields
@@ -46,8 +47,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A webhook's event map, whichever form it came in. `account`: whose it is; empty where an old build says only its
-    token. `file`: the media of a multipart body.
+    """A webhook's event map, whichever form it came in. `account`: whose it is, by its user's id and its instance's
+    name; empty where an old build says only its token. `file`: the media of a multipart body.
     """
 
     data: Fields
@@ -117,7 +118,8 @@ def _content_type(headers: Mapping[str, str]) -> str:
 
 
 def _account(data: Fields) -> str:
-    return data.id("userid") or data.id("instancename", "instance_name") or ""
+    """Its owner may have connected the account under the user's id or under the instance's name."""
+    return one_account(data.id("userid"), data.id("instancename", "instance_name"))
 
 
 def _form(body: bytes) -> dict[str, str]:

@@ -74,6 +74,7 @@ _BY_TEXT: Final = (
     ("could not decode base64", _MEDIA),
     ("could not decode image", _MEDIA),
     ("data should start with", _MEDIA),
+    ("failed to fetch lid mappings", _AGAIN),
     ("failed to fetch", _MEDIA),
     # What whatsmeow does before it hands the message over, so that a failure of it left nothing on the wire.
     ("failed to upload file", _AGAIN),
@@ -81,7 +82,6 @@ _BY_TEXT: Final = (
     ("failed to get group members", _AGAIN),
     ("failed to get lid", _AGAIN),
     ("failed to get user info", _AGAIN),
-    ("failed to fetch lid mappings", _AGAIN),
     ("failed to prefetch sessions", _AGAIN),
     ("no signal session established", _AGAIN),
 )

@@ -87,6 +87,7 @@ def _message(event: Event) -> list[Fact]:
             media=content.media,
             group=chat.group,
             origin="device" if chat.ours else "contact",
+            client_reference=_reference(chat.id) if chat.ours else None,
         )
     ]
 

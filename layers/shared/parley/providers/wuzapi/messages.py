@@ -5,11 +5,12 @@ for it, with whatever of it a person can read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from parley.domain.errors import Unreadable
-from parley.domain.incoming import Kind, Media, MediaKind
+from parley.domain.incoming import MediaKind
+from parley.providers.content import Content
 from parley.providers.reading import clean_text, optional_id, read_object, text_of
 
 from .bodies import Event
@@ -47,17 +48,6 @@ _WITHOUT_CONTENT: Final[Mapping[str, str]] = {
     "senderkeydistributionmessage": "keys of a group",
     "stickersyncrmrmessage": "a sync of stickers",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a MessageReceived is made of, less who and when."""
-
-    kind: Kind
-    text: str | None = None
-    content: Mapping[str, Any] = field(default_factory=dict)
-    media: tuple[Media, ...] = ()
-    reply_to: str | None = None
 
 
 def unwrap(message: Fields) -> tuple[Fields, bool]:

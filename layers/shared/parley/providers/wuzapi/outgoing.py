@@ -8,6 +8,7 @@ documents as `data:application/octet-stream` whatever they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
@@ -17,14 +18,15 @@ from parley.domain.identity import Address
 from parley.domain.outgoing import Accepted, Draft, NotSent, Outcome, Refused, Target, Uncertain, Upload
 from parley.providers.base import Account
 from parley.providers.calls import Answer, Caller
+from parley.providers.embedded import Embedded
 
 from .errors import outcome_of
 from .proto import Fields
-from .uploads import Embedded
 from .vcards import vcard_of
 
 Body: TypeAlias = dict[str, Any]
 
+_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+", re.ASCII)
 NEARLY_ZERO: Final = 1e-7  # a centimetre: WuzAPI takes a zero for a coordinate that is missing
 
 MEDIA_FIELDS: Final[Mapping[str, str]] = {
@@ -39,8 +41,8 @@ MEDIA_FIELDS: Final[Mapping[str, str]] = {
 class Api:
     """WuzAPI's HTTP interface, of any account."""
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    def __init__(self, caller: Caller, patient: Caller, quick: Caller) -> None:
+        self._caller, self._patient, self._quick = caller, patient, quick
         self._own: dict[tuple[str, str], str] = {}
 
     def get(self, account: Account, path: str) -> Answer | Outcome:
@@ -56,6 +58,7 @@ class Api:
                 "POST",
                 account,
                 path,
+                caller=self._patient,
                 content=file.chunks(),
                 headers={"content-type": "application/json", "content-length": str(file.length)},
             )
@@ -68,7 +71,7 @@ class Api:
         """The account's own JID, which quoting a message of ours needs; None where this build does not say it."""
         key = (base_url(account), account.account_id)
         if key not in self._own:
-            answer = self.get(account, "/session/status")
+            answer = self._call("GET", account, "/session/status", caller=self._quick)
             jid = Fields(answer.object()).object("data").text("jid") if isinstance(answer, Answer) else None
             if not jid:
                 return None
@@ -76,7 +79,14 @@ class Api:
         return self._own[key]
 
     def _call(
-        self, method: str, account: Account, path: str, *, headers: Mapping[str, str] | None = None, **body: Any
+        self,
+        method: str,
+        account: Account,
+        path: str,
+        *,
+        caller: Caller | None = None,
+        headers: Mapping[str, str] | None = None,
+        **body: Any,
     ) -> Answer | Outcome:
         base = base_url(account)
         if not base:
@@ -84,7 +94,8 @@ class Api:
         token = account.credentials.get("token", "")
         if not token or not token.isascii() or not token.isprintable():
             return Refused("credential_expired", "This number's WuzAPI token is not set.", account_lost=True)
-        return self._caller.call(method, base + path, headers={"token": token, **(headers or {})}, **body)
+        sent = {"token": token, **(headers or {})}
+        return (caller or self._caller).call(method, base + path, headers=sent, **body)
 
 
 def base_url(account: Account) -> str:
@@ -136,7 +147,7 @@ class Sender:
         body = {"Phone": phone(draft.to), **body, "Id": our_id}
         if draft.reply_to is not None and draft.kind != "interactive":
             body["ContextInfo"] = self._quote(draft.reply_to, draft.to, account)
-        file = Embedded(MEDIA_FIELDS[draft.kind], draft.media, body) if draft.media else None
+        file = _embedded(MEDIA_FIELDS[draft.kind], draft.media, body) if draft.media else None
         return judge(self._api.post(account, path, body, file=file), our_id)
 
     def _quote(self, target: Target, to: Address, account: Account) -> Body:
@@ -145,6 +156,19 @@ class Sender:
         """
         author = self._api.own_jid(account) if target.ours else None
         return {"StanzaId": target.provider_message_id, "Participant": author or jid(target.author or to)}
+
+
+def _embedded(field: str, media: Upload, body: Body) -> Embedded:
+    """The request with its file as the data URI WuzAPI wants."""
+    return Embedded(body, field, media, f"data:{_data_type(field, media.mime_type)};base64,")
+
+
+def _data_type(field: str, mime_type: str) -> str:
+    """The type a data URI may have: WuzAPI compares its beginning, so parameters go and documents are bytes."""
+    plain = mime_type.partition(";")[0].strip().lower()
+    if field == "Document" or not _TYPE.fullmatch(plain):
+        return "application/octet-stream"
+    return plain
 
 
 def _write(draft: Draft) -> tuple[str, Body] | Refused:

@@ -10,10 +10,11 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from parley.domain.identity import Address, Person
-from parley.providers.reading import optional_id, seconds_moment, text_of
+from parley.providers.reading import clean_text, optional_id, seconds_moment
 
 PHONE_SERVERS: Final = frozenset({"s.whatsapp.net", "c.us", "hosted"})
 LID_SERVERS: Final = frozenset({"lid", "hosted.lid"})
@@ -51,15 +52,17 @@ class Fields:
 
     def get(self, *names: str) -> Any:  # noqa: ANN401  (any JSON)
         """The value under the first of these names (lower case) that is there."""
+        values = self._values
         for name in names:
-            if name in self._values:
-                return self._values[name]
+            value = values.get(name)
+            if value is not None:
+                return value
         return None
 
     def object(self, *names: str) -> Fields:
         """An object, or an empty one."""
         value = self.get(*names)
-        return Fields(value) if isinstance(value, dict) else NOTHING
+        return Fields(value) if value and isinstance(value, dict) else NOTHING
 
     def objects(self, *names: str) -> list[Fields]:
         """The objects of a list."""
@@ -68,7 +71,8 @@ class Fields:
 
     def text(self, *names: str) -> str | None:
         """A text that says something, or None."""
-        return text_of(self.get(*names)) or None
+        value = self.get(*names)
+        return (clean_text(value) or None) if isinstance(value, str) else None
 
     def id(self, *names: str) -> str | None:
         """An id, or None."""
@@ -130,7 +134,7 @@ def _integer(value: object) -> int | None:
     return value if 0 <= value <= _LARGEST_INTEGER else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Jid:
     """WhatsApp's address of a user or chat, less the device and agent it may name."""
 
@@ -140,7 +144,7 @@ class Jid:
     def __str__(self) -> str:
         return f"{self.user}@{self.server}"
 
-    @property
+    @cached_property
     def address(self) -> Address | None:
         """As an address of a person; None for a phone number that is none."""
         if self.server in PHONE_SERVERS:
@@ -153,7 +157,13 @@ class Jid:
 def read_jid(value: object) -> Jid | None:
     """`5511999990000:45@s.whatsapp.net` as a user and a server; None for anything else, also for an empty one."""
     text = optional_id(value)
-    match = _JID.fullmatch(text) if text else None
+    return _parsed_jid(text) if text else None
+
+
+@lru_cache(maxsize=1024)
+def _parsed_jid(text: str) -> Jid | None:
+    """Remembered, because one body names the same few people again and again."""
+    match = _JID.fullmatch(text)
     return Jid(match[1], match[2]) if match else None
 
 

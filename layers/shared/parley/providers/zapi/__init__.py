@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from parley.domain.errors import Rejected
@@ -72,7 +73,7 @@ class ZApi:
         """Z-API verifies no address: there is nothing to answer."""
         return None
 
-    def verify(self, body: bytes, headers: Mapping[str, str], account: Account) -> None:  # noqa: ARG002
+    def verify(self, body: bytes, headers: Mapping[str, str], account: Account, received_at: datetime) -> None:  # noqa: ARG002
         """Compare `z-api-token` where both it and a secret of ours are there: not every installation sends it.
 
         Raises Rejected: token_wrong.

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from parley.providers.content import Content, read_place
 from parley.providers.reading import Json, clean, clean_text, object_of, optional_id, text_of
 
 from .forms import FORMS
-from .parts import FILES, Content, file_of, read_contacts, read_location, read_text
+from .parts import FILES, file_of, read_contacts, read_text
 
 _ENVELOPE: Final = frozenset(
     {"externalAdReply", "statusImage", "statusVideo", "statusText", "notificationParameters", "broadcastRecipients"}
@@ -22,7 +23,7 @@ _ENVELOPE: Final = frozenset(
 
 _READERS: Final[Mapping[str, Callable[[object], Content | None]]] = {
     "text": read_text,
-    "location": read_location,
+    "location": read_place,
     "contact": read_contacts,
     "contacts": read_contacts,
     **FORMS,

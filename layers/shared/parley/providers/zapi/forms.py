@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Final
 
 from parley.domain.incoming import Media, MediaKind
+from parley.providers.content import Content, read_place
 from parley.providers.reading import Json, clean, clean_text, object_of, only_objects, optional_id, text_of
 
-from .parts import FILES, Content, file_of, read_location
+from .parts import FILES, file_of
 
 
 def _interactive(
@@ -86,7 +87,7 @@ def _buttons(value: object) -> Content | None:
 def _template(value: object) -> Content | None:
     given = object_of(value)
     header, texts = object_of(given.get("header")), {name: text_of(given.get(name)) for name in ("title", "footer")}
-    place = read_location(header.get("location"))
+    place = read_place(header.get("location"))
     content: Json = {
         **({"id": template} if (template := text_of(given.get("templateId"))) else {}),
         **{name: text for name, text in texts.items() if text},

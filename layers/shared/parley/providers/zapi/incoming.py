@@ -25,12 +25,12 @@ from parley.domain.incoming import (
     TypingSeen,
 )
 from parley.domain.status import ReceiptStatus
+from parley.providers.content import Content
 from parley.providers.reading import Json, identity, object_of, optional_id, read_object, short, text_of
 
 from .chats import Chat, address_of, is_group, moment, nobodys, read_chat
 from .contents import read_content
 from .errors import described
-from .parts import Content
 
 _STATUSES: Final[Mapping[str, ReceiptStatus]] = {
     "SENT": "sent",

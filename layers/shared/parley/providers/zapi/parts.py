@@ -6,11 +6,12 @@ Source: Z-API/z-api-docs, docs/webhooks/on-message-received.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from parley.domain.incoming import Kind, Media, MediaKind
+from parley.domain.incoming import Media, MediaKind
+from parley.providers.content import Content
 from parley.providers.reading import Json, object_of, only_objects, optional_id, text_of
 
 FILES: Final[Mapping[str, MediaKind]] = {
@@ -21,17 +22,7 @@ FILES: Final[Mapping[str, MediaKind]] = {
     "document": "document",
     "sticker": "sticker",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The part of a MessageReceived that depends on its kind."""
-
-    kind: Kind
-    text: str | None = None
-    content: Mapping[str, Any] = field(default_factory=dict)
-    media: tuple[Media, ...] = ()
-    reply_to: str | None = None
+_WITH_COUNTRY: Final = re.compile(r"[1-9][0-9]{7,14}")
 
 
 def file_of(kind: MediaKind, value: Json) -> Media:
@@ -54,26 +45,6 @@ def read_text(value: object) -> Content | None:
     return None if text is None else Content("text", text)
 
 
-def read_location(value: object) -> Content | None:
-    """A place, and what it is called."""
-    place = object_of(value)
-    latitude, longitude = _degrees(place.get("latitude")), _degrees(place.get("longitude"))
-    if latitude is None or longitude is None:
-        return None
-    named = {name: text_of(place.get(name)) for name in ("name", "address", "url")}
-    kept = {name: text for name, text in named.items() if text}
-    return Content("location", None, {"latitude": latitude, "longitude": longitude, **kept})
-
-
-def _degrees(value: object) -> float | None:
-    # A number too large for a float is no place on earth.
-    try:
-        degrees = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
-    except (ValueError, OverflowError):
-        return None
-    return degrees if degrees is not None and -180 <= degrees <= 180 else None
-
-
 def read_contacts(value: object) -> Content | None:
     """One card, or several."""
     listed = object_of(value).get("contacts") or value
@@ -83,6 +54,8 @@ def read_contacts(value: object) -> Content | None:
 
 def _card(card: Json) -> Json:
     phones, vcard = card.get("phones"), text_of(card.get("vCard") or card.get("vcard"))
-    numbers = [text for text in map(optional_id, phones if isinstance(phones, list) else ()) if text]
+    given = [text for text in map(optional_id, phones if isinstance(phones, list) else ()) if text]
+    # Bare digits with the country code; as the other gateways' cards write them, they have a plus sign.
+    numbers = [f"+{phone}" if _WITH_COUNTRY.fullmatch(phone) else phone for phone in given]
     name = text_of(card.get("displayName") or card.get("name")) or ""
     return {"name": name, "phones": numbers, **({"vcard": vcard} if vcard else {})}

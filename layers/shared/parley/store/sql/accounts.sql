@@ -36,10 +36,17 @@ where a.tenant_id = %(tenant_id)s and a.scope = %(scope)s and a.kind = %(kind)s 
       and coalesce(c.avatar_at, '-infinity') < %(told_at)s))
 returning c.id
 
--- name: add_alias_beside
--- A new address of whoever has the old one.
-insert into contact_aliases (tenant_id, scope, kind, value, address, contact_id, evidence)
-select a.tenant_id, %(scope)s, %(kind)s, %(value)s, %(address)s, a.contact_id, %(evidence)s
-from contact_aliases a
-where a.tenant_id = %(tenant_id)s and a.scope = %(old_scope)s and a.kind = %(old_kind)s and a.value = %(old_value)s
-on conflict on constraint contact_aliases_pkey do nothing
+-- name: rename_group
+-- A group's name told without a message, for a group that exists; its conversations show it.
+with renamed as (
+  update groups g set name = %(name)s, name_at = %(told_at)s
+  from groups o
+  where g.tenant_id = %(tenant_id)s and g.integration_id = %(integration_id)s and g.address = %(address)s
+    and o.tenant_id = g.tenant_id and o.id = g.id
+    and (g.name_at is null or (%(told_at)s, %(name)s) > (g.name_at, g.name))
+  returning g.id, o.name as before
+)
+update conversations c set version = c.version + 1, updated_at = now()
+from renamed r
+where c.tenant_id = %(tenant_id)s and c.group_id = r.id and r.before is distinct from %(name)s
+returning c.id

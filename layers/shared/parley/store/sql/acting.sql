@@ -12,8 +12,9 @@ join conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id
 join integrations i on i.tenant_id = m.tenant_id and i.id = m.integration_id
 left join groups g on g.tenant_id = c.tenant_id and g.id = c.group_id
 left join lateral contact_address(c.tenant_id, c.contact_id, c.integration_id) a on c.reply_address is null
-left join lateral contact_address(m.tenant_id, m.sender_id, m.integration_id) w
-  on c.group_id is not null and m.sender_kind = 'contact'
+left join lateral contact_address(
+  m.tenant_id, sender_contact(m.tenant_id, m.integration_id, m.from_kind, m.from_key, m.sender_id), m.integration_id
+) w on c.group_id is not null and m.sender_kind = 'contact'
 where m.tenant_id = %(tenant_id)s and m.id = %(id)s
 
 -- name: conversation
@@ -47,19 +48,21 @@ where c.tenant_id = %(tenant_id)s and c.id = %(id)s and m.tenant_id = c.tenant_i
 returning c.id, c.read_at, c.read_key
 
 -- name: read_between
--- What customers wrote that was read just now, the newest last.
+-- What customers wrote that was read just now, the newest last; of one second, what came to us last.
 select provider_message_id, author_kind, author_address
 from (
-  select m.provider_message_id, m.occurred_at, w.kind as author_kind, w.address as author_address
+  select m.provider_message_id, m.occurred_at, m.number, w.kind as author_kind, w.address as author_address
   from messages m
   join conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id
-  left join lateral contact_address(m.tenant_id, m.sender_id, m.integration_id) w on c.group_id is not null
+  left join lateral contact_address(
+    m.tenant_id, sender_contact(m.tenant_id, m.integration_id, m.from_kind, m.from_key, m.sender_id), m.integration_id
+  ) w on c.group_id is not null
   where m.tenant_id = %(tenant_id)s and m.conversation_id = %(id)s and m.direction = 'incoming'
     and (%(after_at)s::timestamptz is null or (m.occurred_at, m.provider_message_id) > (%(after_at)s, %(after_key)s))
     and (m.occurred_at, m.provider_message_id) <= (%(until_at)s, %(until_key)s)
   order by m.occurred_at desc, m.provider_message_id desc limit %(at_most)s
 ) newest
-order by occurred_at, provider_message_id
+order by occurred_at, number
 
 -- name: latest_incoming
 -- The customer's newest message.

@@ -48,7 +48,7 @@ from streams s where s.tenant_id = %(tenant_id)s
 
 -- name: read_events
 -- Numbered events above a position.
-select seq, id, type, conversation_id, message_id, contact_id, topics, delta, occurred_at
+select seq, id, type, conversation_id, message_id, contact_id, topics, delta, actor, occurred_at
 from events
 where tenant_id = %(tenant_id)s and seq > %(above)s
 order by seq

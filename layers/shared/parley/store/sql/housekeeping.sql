@@ -6,6 +6,14 @@ select make_partitions((now() at time zone 'UTC')::date + n) from generate_serie
 -- The paces of those who were not written to lately.
 select forget_pacing()
 
+-- name: forget_signals
+-- What was said, limited or leased long ago.
+select forget_signals()
+
+-- name: count_open_connections
+-- Open sockets.
+select count_open_connections() as connections
+
 -- name: find_stuck_sends
 -- Conversations whose sending nobody looks after.
 select tenant_id, integration_id, conversation_id from find_stuck_sends(%(older_than)s, %(at_most)s)
@@ -15,9 +23,11 @@ select tenant_id, integration_id, conversation_id from find_stuck_sends(%(older_
 select tenant_id, id from find_silent_connections(%(silent_for)s)
 
 -- name: delete_silent_connections
--- Drop them, unless one spoke meanwhile.
-delete from connections
-where tenant_id = %(tenant_id)s and id = any (%(ids)s) and (seen_at < now() - %(silent_for)s or expires_at < now())
+-- Drop them, unless one spoke meanwhile; and say whose were revoked.
+delete from connections c
+where c.tenant_id = %(tenant_id)s and c.id = any (%(ids)s) and c.seen_at < now() - %(silent_for)s
+returning c.id, exists (
+  select from users u where u.tenant_id = c.tenant_id and u.id = c.user_id and u.disabled_at is not null) as revoked
 
 -- name: delete_expired_tickets
 -- Tickets nobody used in time.

@@ -1,6 +1,8 @@
 -- name: newest_conversations
--- A page of the inbox, the latest activity first. A conversation without a message stands before all others.
-select c.id, c.last_message_at
+-- A page of the inbox, the latest activity first. A conversation without a message stands before all others. settled and
+-- head: what this snapshot has surely seen, and what it surely has not (see changed_conversations).
+select c.id, c.last_message_at, pg_snapshot_xmin(pg_current_snapshot())::text::bigint as settled,
+  pg_snapshot_xmax(pg_current_snapshot())::text::bigint as head, clock_timestamp() + interval '1 minute' as began
 from conversations c
 where c.tenant_id = %(tenant_id)s
   and (%(status)s::text is null or c.status = %(status)s)
@@ -9,6 +11,8 @@ where c.tenant_id = %(tenant_id)s
   and (%(integration_id)s::uuid is null or c.integration_id = %(integration_id)s)
   and (%(label)s::text is null or %(label)s = any (c.labels))
   and (%(unread)s::boolean is null or (c.unread_count > 0) = %(unread)s)
+  and (%(name_like)s::text is null
+    or goes_by(c.tenant_id, c.contact_id, c.group_id, %(name_like)s, %(digits_like)s))
   and (%(before)s::timestamptz is null or c.last_message_at < %(before)s)
   and (
     not %(resumes)s
@@ -20,7 +24,8 @@ limit %(limit)s
 
 -- name: oldest_conversations
 -- A page of the inbox, the longest silence first: the reverse of newest_conversations. In two parts, because "after this
--- position or without a message" would read the index from its beginning.
+-- position or without a message" would read the index from its beginning. What changed since the first page comes at the
+-- end (changed_conversations), else a busy inbox would move on before its reader for ever.
 with matching as not materialized (
   select c.id, c.last_message_at
   from conversations c
@@ -31,7 +36,10 @@ with matching as not materialized (
     and (%(integration_id)s::uuid is null or c.integration_id = %(integration_id)s)
     and (%(label)s::text is null or %(label)s = any (c.labels))
     and (%(unread)s::boolean is null or (c.unread_count > 0) = %(unread)s)
+    and (%(name_like)s::text is null
+      or goes_by(c.tenant_id, c.contact_id, c.group_id, %(name_like)s, %(digits_like)s))
     and (%(before)s::timestamptz is null or c.last_message_at < %(before)s)
+    and (not %(resumes)s or ((c.xmin::text::bigint - %(head)s::bigint) & 4294967295) >= 2147483648)
 ),
 spoken as (
   select id, last_message_at from matching
@@ -46,11 +54,42 @@ silent as (
     and (not %(resumes)s or %(after_at)s::timestamptz is not null or id > %(after_id)s::uuid)
   order by id
   limit %(limit)s
+),
+both_parts as (
+  select id, last_message_at from spoken
+  union all
+  select id, last_message_at from silent
 )
-select id, last_message_at from spoken
-union all
-select id, last_message_at from silent
+select id, last_message_at, pg_snapshot_xmin(pg_current_snapshot())::text::bigint as settled,
+  pg_snapshot_xmax(pg_current_snapshot())::text::bigint as head, clock_timestamp() + interval '1 minute' as began
+from both_parts
 order by last_message_at, id
+limit %(limit)s
+
+-- name: changed_conversations
+-- The end of a walk through the inbox: what changed since its first page, since that may have moved past the reader. A
+-- row's xmin is the transaction that wrote it last, 32 bits that wrap around; below `settled` all had ended when the first
+-- page was read, from `head` on none had begun. In the order of ids, which never change, so that the walk ends.
+select c.id, c.last_message_at
+from conversations c
+where c.tenant_id = %(tenant_id)s
+  and (%(status)s::text is null or c.status = %(status)s)
+  and (not %(unassigned)s or c.assignee_id is null)
+  and (%(assignee)s::uuid is null or c.assignee_id = %(assignee)s)
+  and (%(integration_id)s::uuid is null or c.integration_id = %(integration_id)s)
+  and (%(label)s::text is null or %(label)s = any (c.labels))
+  and (%(unread)s::boolean is null or (c.unread_count > 0) = %(unread)s)
+  and (%(name_like)s::text is null
+    or goes_by(c.tenant_id, c.contact_id, c.group_id, %(name_like)s, %(digits_like)s))
+  and (%(before)s::timestamptz is null or c.last_message_at < %(before)s)
+  and (
+    ((c.xmin::text::bigint - %(settled)s::bigint) & 4294967295) < 2147483648
+    or ((c.xmin::text::bigint - %(head)s::bigint) & 4294967295) < 2147483648
+  )
+  and c.created_at <= %(began)s
+  and (%(after_id)s::uuid is null or c.id > %(after_id)s)
+  and not c.id = any (%(shown)s::uuid[])
+order by c.id
 limit %(limit)s
 
 -- name: thread

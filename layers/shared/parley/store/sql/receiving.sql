@@ -72,7 +72,10 @@ select c.*
 from jsonb_to_recordset(%(wanted)s) as w(integration_id uuid, owner_id uuid)
 cross join lateral (
   select id, integration_id, owner_id, status, unread_count, last_number, read_at, read_key, last_message_id,
-    last_message_at, last_message_key, reply_kind, reply_address, reply_at, reply_key, window_expires_at
+    last_message_at, last_message_key, reply_kind, reply_address, reply_at, reply_key, window_expires_at,
+    exists (
+      select from contacts p where p.tenant_id = c.tenant_id and p.id = c.contact_id and p.blocked
+    ) as muted
   from conversations c
   where c.tenant_id = %(tenant_id)s and c.integration_id = w.integration_id and c.owner_id = w.owner_id
     and c.merged_into is null
@@ -93,16 +96,16 @@ on conflict (tenant_id, integration_id, owner_id) where status <> 'resolved' do 
 -- Customers' messages, and those of the company's own phone; one provider id is one message for ever.
 insert into messages (
   tenant_id, id, integration_id, conversation_id, number, direction, kind, body, content, provider_message_id,
-  occurred_at, status, reply_to, sender_kind, sender_id, placeholder, correlation_id
+  occurred_at, status, reply_to, sender_kind, sender_id, from_kind, from_key, from_address, placeholder, correlation_id
 )
 select
   %(tenant_id)s, w.id, w.integration_id, w.conversation_id, w.number, w.direction, w.kind, w.body, w.content,
-  w.provider_message_id, w.occurred_at, w.status, w.reply_to, w.sender_kind, w.sender_id, w.placeholder,
-  w.correlation_id
+  w.provider_message_id, w.occurred_at, w.status, w.reply_to, w.sender_kind, w.sender_id, w.from_kind, w.from_key,
+  w.from_address, w.placeholder, w.correlation_id
 from jsonb_to_recordset(%(messages)s) as w(
   id uuid, integration_id uuid, conversation_id uuid, number bigint, direction text, kind text, body text,
   content jsonb, provider_message_id text, occurred_at timestamptz, status text, reply_to text, sender_kind text,
-  sender_id uuid, placeholder boolean, correlation_id uuid
+  sender_id uuid, from_kind text, from_key text, from_address text, placeholder boolean, correlation_id uuid
 )
 order by w.integration_id, w.provider_message_id
 on conflict on constraint messages_provider_id do nothing
@@ -135,10 +138,10 @@ from jsonb_to_recordset(%(attachments)s) as w(
 
 -- name: unconfirmed
 -- Our own messages of these conversations that went out, or may have, without the gateway's id: an echo may be theirs.
-select id, integration_id, conversation_id, kind, body, status
+select id, integration_id, conversation_id, kind, body, content, status
 from messages
 where tenant_id = %(tenant_id)s and conversation_id = any (%(conversations)s) and direction = 'outgoing'
-  and provider_message_id is null and status in ('sending', 'unknown')
+  and provider_message_id is null and (status in ('sending', 'unknown') or (status = 'queued' and may_have_left))
 order by (status = 'sending') desc, number
 for no key update
 
@@ -179,17 +182,26 @@ where c.tenant_id = %(tenant_id)s and c.id = w.id
 select count(pg_advisory_xact_lock(hashtextextended(k, 0))) from unnest(%(keys)s::text[]) k
 
 -- name: heal_references
--- The gateway echoed our own id: that message has this provider id, whatever became of the answer to its sending.
-update messages m
-set provider_message_id = w.provider_message_id, updated_at = now()
+-- The gateway echoed our own id: that message has this provider id, whatever became of the answer to its sending. What is
+-- answered are those that have another one, or whose id somebody else has.
+with healed as (
+  update messages m
+  set provider_message_id = w.provider_message_id, updated_at = now()
+  from jsonb_to_recordset(%(references)s) as w(integration_id uuid, provider_message_id text, message_id uuid)
+  where m.tenant_id = %(tenant_id)s and m.id = w.message_id and m.integration_id = w.integration_id
+    and m.direction = 'outgoing' and m.provider_message_id is null
+    and not exists (
+      select from messages o
+      where o.tenant_id = m.tenant_id and o.integration_id = m.integration_id
+        and o.provider_message_id = w.provider_message_id
+    )
+  returning m.id
+)
+select w.integration_id, w.provider_message_id, w.message_id
 from jsonb_to_recordset(%(references)s) as w(integration_id uuid, provider_message_id text, message_id uuid)
-where m.tenant_id = %(tenant_id)s and m.id = w.message_id and m.integration_id = w.integration_id
-  and m.direction = 'outgoing' and m.provider_message_id is null
-  and not exists (
-    select from messages o
-    where o.tenant_id = m.tenant_id and o.integration_id = m.integration_id
-      and o.provider_message_id = w.provider_message_id
-  )
+join messages m on m.tenant_id = %(tenant_id)s and m.id = w.message_id and m.integration_id = w.integration_id
+where m.direction = 'outgoing' and m.provider_message_id is distinct from w.provider_message_id
+  and m.id not in (select id from healed)
 
 -- name: insert_receipts
 -- Every receipt is kept; of a repeated one the earliest time.

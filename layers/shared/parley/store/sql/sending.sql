@@ -1,9 +1,9 @@
 -- name: lock_conversation
 -- The conversation a message is written into; its lock orders the writers and numbers their messages. An answer goes to
 -- the group, else to the address that last wrote, else (nobody has) to the contact's strongest.
-select c.id, c.integration_id, c.owner_id, c.group_id is not null as is_group, c.last_number, c.last_message_at,
-  c.last_message_key, coalesce(g.address, c.reply_address, a.address) as reply_address, c.window_expires_at,
-  coalesce(c.window_expires_at <= clock_timestamp(), true) as window_closed, i.provider, i.settings
+select c.id, c.merged_into, c.integration_id, c.owner_id, c.group_id is not null as is_group, c.last_number,
+  c.last_message_at, c.last_message_key, coalesce(g.address, c.reply_address, a.address) as reply_address,
+  c.window_expires_at, coalesce(c.window_expires_at <= clock_timestamp(), true) as window_closed, i.provider, i.settings
 from conversations c
 join integrations i on i.tenant_id = c.tenant_id and i.id = c.integration_id
 left join groups g on g.tenant_id = c.tenant_id and g.id = c.group_id
@@ -86,19 +86,22 @@ where tenant_id = %(tenant_id)s and id = %(id)s
 
 -- name: lapsed_claims
 -- Messages of this conversation whose sender died: the lease on the database's clock is over.
-select id, attempt_id from messages
-where tenant_id = %(tenant_id)s and conversation_id = %(conversation_id)s and status = 'sending' and lease_until <= now()
-for update
+select m.id, m.attempt_id, m.attempts, i.provider
+from messages m
+join integrations i on i.tenant_id = m.tenant_id and i.id = m.integration_id
+where m.tenant_id = %(tenant_id)s and m.conversation_id = %(conversation_id)s and m.status = 'sending'
+  and m.lease_until <= now()
+for update of m
 
 -- name: head
 -- The oldest queued message of the conversation: nothing overtakes it, due or not. In a group a quoted message names its
 -- author.
 select m.id, m.integration_id, m.conversation_id, c.owner_id, m.kind, m.body, m.content, m.reply_to, m.attempts,
-  m.correlation_id, m.has_turn, m.not_before is not distinct from m.hinted_for as hinted,
+  m.correlation_id, m.has_turn, m.may_have_left, m.not_before is not distinct from m.hinted_for as hinted,
   case when g.address is not null then 'jid' when c.reply_address is not null then c.reply_kind else a.kind end
     as reply_kind,
   coalesce(g.address, c.reply_address, a.address) as reply_address,
-  i.provider, i.account_id, i.credentials, i.settings, i.state = 'connected' as connected,
+  i.provider, i.account_id, i.credentials, i.settings, i.state = 'connected' and i.held_at is null as connected,
   coalesce(q.ours, false) as reply_to_ours, w.kind as author_kind, w.address as author_address,
   greatest(0, extract(epoch from coalesce(m.not_before, now()) - now()))::float8 as due_in,
   exists (
@@ -111,7 +114,8 @@ join integrations i on i.tenant_id = m.tenant_id and i.id = m.integration_id
 left join groups g on g.tenant_id = c.tenant_id and g.id = c.group_id
 left join lateral contact_address(c.tenant_id, c.contact_id, c.integration_id) a on c.reply_address is null
 left join lateral (
-  select r.direction = 'outgoing' as ours, case when r.sender_kind = 'contact' then r.sender_id end as author_id
+  select r.direction = 'outgoing' as ours, case when r.sender_kind = 'contact'
+      then sender_contact(r.tenant_id, r.integration_id, r.from_kind, r.from_key, r.sender_id) end as author_id
   from messages r
   where r.tenant_id = m.tenant_id and r.integration_id = m.integration_id and r.provider_message_id = m.reply_to
 ) q on true
@@ -150,22 +154,11 @@ values (%(tenant_id)s, %(attempt_id)s, %(id)s, now() + %(lease)s, %(counted_for)
 update attempts set outcome = %(outcome)s, detail = %(detail)s, ended_at = now()
 where tenant_id = %(tenant_id)s and id = %(attempt_id)s
 
--- name: learn_provider_id
--- The gateway took it: this is its id there, unless a receipt told it first.
-update messages m
-set provider_message_id = %(provider_message_id)s, updated_at = now()
-where m.tenant_id = %(tenant_id)s and m.id = %(id)s and m.attempt_id = %(attempt_id)s and m.provider_message_id is null
-  and not exists (
-    select from messages o
-    where o.tenant_id = m.tenant_id and o.integration_id = m.integration_id
-      and o.provider_message_id = %(provider_message_id)s
-  )
-
 -- name: settle
 -- Write how my claim ended, unless evidence already said more.
 update messages m
 set status = %(status)s, error = %(error)s, lease_until = null, not_before = now() + %(delay)s,
-  version = m.version + 1, updated_at = now()
+  may_have_left = m.may_have_left or %(may_have_left)s, version = m.version + 1, updated_at = now()
 from conversations c
 where m.tenant_id = %(tenant_id)s and m.id = %(id)s and m.attempt_id = %(attempt_id)s and m.status in ('sending', 'unknown')
   and c.tenant_id = m.tenant_id and c.id = m.conversation_id
@@ -195,7 +188,7 @@ select clock_timestamp()
 -- name: start_check
 -- A lost account is looked after by one at a time, and not too often.
 update integrations set checked_at = now()
-where tenant_id = %(tenant_id)s and id = %(id)s and state <> 'connected'
+where tenant_id = %(tenant_id)s and id = %(id)s and state <> 'connected' and held_at is null
   and (checked_at is null or checked_at <= now() - %(every)s)
 returning id, provider, account_id, settings, credentials
 

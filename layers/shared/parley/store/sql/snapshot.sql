@@ -6,11 +6,11 @@ order by last_message_at desc, id desc
 limit %(limit)s
 
 -- name: counts
--- The counters of the inbox, of open conversations.
+-- The counters of the inbox, of open conversations: sums of what conversations added and took away.
 select
-  count(*) as open,
-  count(*) filter (where assignee_id = %(user_id)s) as mine,
-  count(*) filter (where assignee_id is null) as unassigned,
-  count(*) filter (where unread_count > 0) as unread
-from conversations
-where tenant_id = %(tenant_id)s and status = 'open'
+  coalesce(sum(open), 0)::bigint as open,
+  coalesce(sum(open) filter (where assignee_id = %(user_id)s), 0)::bigint as mine,
+  coalesce(sum(open) filter (where assignee_id is null), 0)::bigint as unassigned,
+  coalesce(sum(unread), 0)::bigint as unread
+from conversation_counts
+where tenant_id = %(tenant_id)s

@@ -1,0 +1,79 @@
+"""What administers a company: people, keys, accounts, settings; and the document of all routes."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from .doors import authenticator, inbox_api, limits, sending_api
+from .resources import database, deployment_keys, providers, sealer, settings
+from .work import pusher
+
+if TYPE_CHECKING:
+    from parley.edge.api import Api
+    from parley.edge.declaration import Declaration
+    from parley.services.appoint import Staff
+    from parley.services.connect_lines import Lines
+    from parley.services.issue_keys import Keys
+
+
+def load_for_administration() -> None:
+    """Import what the API for admins will call and make its routes, while start-up still has a whole processor."""
+    import parley.store.database  # noqa: F401
+
+    admin_api()
+
+
+@cache
+def staff() -> Staff:
+    """The people of companies."""
+    from parley.services.appoint import Staff
+
+    return Staff(database(), pusher().wake)
+
+
+@cache
+def keys() -> Keys:
+    """The API keys of companies."""
+    from parley.services.issue_keys import Keys
+
+    return Keys(database())
+
+
+@cache
+def lines() -> Lines:
+    """The accounts of companies."""
+    from parley.providers.registry import CREDENTIALS
+    from parley.services.connect_lines import Gateways, Lines
+
+    private = tuple(url for url in settings().private_gateway_urls.split(",") if url)
+    gateways = Gateways(providers(), CREDENTIALS, private)
+    return Lines(database(), gateways, sealer, deployment_keys, pusher().wake)
+
+
+@cache
+def admin_api() -> Api:
+    """The routes that administer a company, and the OpenAPI document. Made without opening anything."""
+    from parley.edge.api import Api
+    from parley.edge.routes_admin import add_admin_routes
+    from parley.edge.routes_documents import add_document_routes
+    from parley.edge.routes_integrations import add_integration_routes
+
+    api = Api("admin_api", authenticator(), limits())
+    add_admin_routes(api, staff, keys)
+    add_integration_routes(api, lines)
+    add_document_routes(api, openapi)
+    return api
+
+
+def declarations() -> list[Declaration]:
+    """What every route of every function declares."""
+    return [one for api in (inbox_api(), sending_api(), admin_api()) for one in api.declarations.values()]
+
+
+@cache
+def openapi() -> str:
+    """The OpenAPI document of all routes."""
+    from parley.edge.openapi import document, written
+
+    return written(document(declarations()))
