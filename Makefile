@@ -82,7 +82,7 @@ format: $(STAMP) ## rewrite the code as `make check` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure against the yardsticks; the report goes to bench/results/
+bench: $(STAMP) $(WEB_DIST) ## measure against the yardsticks; the report goes to bench/results/
 	@exec $(BIN)/python -m bench $(ARGS)
 
 proof: $(STAMP) $(WEB_DIST) ## the promises at full size (long): PARLEY_PROOF=1 takes the limits off the fault tests

@@ -57,6 +57,7 @@ ROUTES = {
     "POST /v1/realtime/ticket": "InboxApi",
     "GET /v1/presence": "InboxApi",
     "GET /v1/me": "InboxApi",
+    "PUT /v1/me": "InboxApi",
     "POST /v1/media": "InboxApi",
     "GET /v1/media/{id}": "InboxApi",
     "GET /v1/media/{id}/url": "InboxApi",

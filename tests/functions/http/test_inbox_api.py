@@ -21,9 +21,10 @@ from parley.edge.api import Api
 from parley.edge.authentication import Authenticator
 from parley.edge.routes_health import add_health_routes
 from parley.edge.routes_inbox import add_inbox_routes
+from parley.edge.routes_me import add_me_routes
 from parley.edge.routes_realtime import Realtime, add_realtime_routes
 from parley.services.catch_up import events_after, snapshot
-from parley.services.presence import presence
+from parley.services.presence import presence, say_busy
 from parley.services.read_inbox import Inbox
 from parley.services.recognise import Directory
 from parley.services.tickets import issue
@@ -51,6 +52,7 @@ def api(database: Database, authenticator: Authenticator) -> Api:
         presence=lambda caller: presence(database, caller, Terms()),
     )
     add_realtime_routes(api, realtime)
+    add_me_routes(api, lambda caller, busy: say_busy(database, caller, busy=busy))
     return api
 
 
@@ -311,10 +313,26 @@ def test_me_is_the_caller(get: Callable[..., Reply], api: Api, agent: Principal,
         "name": "Ana",
         "role": "agent",
         "scopes": None,
+        "status": None,
     }
     headers = {"X-Api-Key": make_key(agent.tenant_id, "messages:read")}
     key = ask(api, event("GET /v1/me", headers=headers)).body["data"]
     assert (key["kind"], key["role"], key["scopes"]) == ("api_key", None, ["messages:read"])
+
+
+def test_a_person_says_that_they_are_busy_and_no_longer(
+    get: Callable[..., Reply], api: Api, agent: Principal, token_of: Callable[..., str], make_key: Callable[..., str]
+) -> None:
+    def put(headers: dict[str, str], body: object) -> Reply:
+        return ask(api, event("PUT /v1/me", body=body, headers=headers))
+
+    person = {"authorization": f"Bearer {token_of(agent)}"}
+    for said in ("busy", "busy", None):
+        assert put(person, {"status": said}).body["data"]["status"] == said
+        assert get("GET /v1/me").body["data"]["status"] == said
+    assert put(person, {"status": "asleep"}).status == 400
+    assert put(person, {}).status == 400
+    assert put({"X-Api-Key": make_key(agent.tenant_id, "messages:read")}, {"status": "busy"}).status == 403
 
 
 def test_every_route_asks_who_calls_and_whether_the_key_may(
@@ -323,7 +341,8 @@ def test_every_route_asks_who_calls_and_whether_the_key_may(
     key = {"x-api-key": make_key(tenant)}
     path = {"id": str(uuid.uuid4())}
     with_bare_key = {route: ask(api, event(route, path=path, headers=key)).status for route in api.scopes}
-    assert with_bare_key == {route: 200 if route == "GET /v1/me" else 403 for route in api.scopes}
+    of_any_caller = {"GET /v1/me": 200, "PUT /v1/me": 400}  # a body was not sent
+    assert with_bare_key == {route: of_any_caller.get(route, 403) for route in api.scopes}
     assert {ask(api, event(route, path=path)).status for route in api.scopes} == {401}
 
 

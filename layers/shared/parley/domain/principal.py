@@ -26,7 +26,8 @@ SYSTEM: Final = Actor("system")
 @dataclass(frozen=True, slots=True)
 class Principal:
     """An authenticated caller. `scopes` binds API keys only; a person may what the role may. `until`: when what was
-    presented ends. `restricted`: an agent who does not see everything. `per_minute`: a key's own rate.
+    presented ends. `restricted`: an agent who does not see everything. `per_minute`: a key's own rate. `busy`: as the
+    person says of themselves.
     """
 
     tenant_id: UUID
@@ -39,6 +40,7 @@ class Principal:
     until: datetime | None = field(default=None, compare=False)
     restricted: bool = False
     per_minute: int | None = None
+    busy: bool = field(default=False, compare=False)
 
     @property
     def viewer(self) -> UUID | None:

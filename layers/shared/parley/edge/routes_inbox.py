@@ -14,10 +14,10 @@ from parley.domain.principal import Principal
 from parley.services.read_inbox import ConversationFilter, ConversationPosition, Inbox, MessagePosition, Walk
 from parley.services.read_inbox import Page as Piece
 
-from .api import ANY_CALLER, Api, answer
+from .api import Api, answer
 from .cursors import read_cursor, read_id, read_number, read_time, write_cursor
 from .schemas import Limit, Moment
-from .shapes import Conversation, Me, Message, One, Page
+from .shapes import Conversation, Message, One, Page
 
 Id = Annotated[UUID, Path(alias="id")]
 PageLimit = Annotated[Limit, Query(ge=1, le=100)]
@@ -75,22 +75,6 @@ def add_inbox_routes(api: Api, inbox: Callable[[], Inbox]) -> None:
     @api.route("GET", "/v1/messages/{id}", scope="messages:read", gives=One[Message])
     def get_message(message_id: Id) -> Response[Any]:
         return answer({"data": inbox().message(api.caller, message_id)})
-
-    @api.route("GET", "/v1/me", scope=ANY_CALLER, gives=One[Me], summary="Who calls")
-    def get_me() -> Response[Any]:
-        caller = api.caller
-        return answer(
-            {
-                "data": {
-                    "id": str(caller.id),
-                    "kind": caller.kind,
-                    "tenantId": str(caller.tenant_id),
-                    "name": caller.name,
-                    "role": caller.role,
-                    "scopes": sorted(caller.scopes) if caller.kind == "api_key" else None,
-                }
-            }
-        )
 
 
 def _assignee(caller: Principal, wanted: str | None) -> UUID | None:

@@ -237,6 +237,7 @@ class Me(TypedDict):
     name: str
     role: Literal["owner", "admin", "agent"] | None
     scopes: list[Scope] | None
+    status: Literal["busy"] | None
 
 
 class Sent(TypedDict):

@@ -18,7 +18,7 @@ from parley.store.database import Database, Row, Transaction
 from parley.store.views import timestamp
 
 from .notice import Notices
-from .presence import seen_as, viewed
+from .presence import told_to_all, viewed
 from .whisper import Whisper, Word
 
 
@@ -53,7 +53,7 @@ class Announcer:
 
     def _joins(self, people: Sequence[Row]) -> Iterator[Word]:
         for row in people:
-            yield Word("presence.join", seen_as(row), self._terms.max_age)
+            yield Word("presence.join", told_to_all(row), self._terms.max_age)
 
     def _leaves(self, people: Mapping[UUID, Row]) -> Iterator[Word]:
         for id_, row in people.items():

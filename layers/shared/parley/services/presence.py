@@ -13,22 +13,28 @@ from parley.domain.principal import Principal
 from parley.domain.terms import Terms
 from parley.store.connections import known_conversations
 from parley.store.database import Database, Row, Transaction
-from parley.store.presence import people
+from parley.store.presence import people, set_status
 from parley.store.views import timestamp
 
 
 def presence(database: Database, principal: Principal, terms: Terms) -> dict[str, Any]:
     """Answer `GET /v1/presence`: everybody who is here, and how many of them are online."""
     with database.transaction(principal.tenant_id, viewer=principal.viewer) as tx:
-        users = who_is_here(tx, terms)
+        users = [seen_as(row) for row in people(tx, terms)]
         if principal.viewer is not None:
             users = _in_sight(tx, users)
     return {"data": {"online": sum(user["state"] == "online" for user in users), "users": users}}
 
 
+def say_busy(database: Database, principal: Principal, *, busy: bool) -> None:
+    """Note that a person is busy, or no longer."""
+    with database.transaction(principal.tenant_id) as tx:
+        set_status(tx, principal.id, "busy" if busy else None)
+
+
 def who_is_here(tx: Transaction, terms: Terms) -> list[dict[str, Any]]:
-    """The people of the transaction's tenant who are here, by name."""
-    return [seen_as(row) for row in people(tx, terms)]
+    """The people of the transaction's tenant who are here, by name, as everybody may know it."""
+    return [told_to_all(row) for row in people(tx, terms)]
 
 
 def _in_sight(tx: Transaction, users: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -57,6 +63,11 @@ def seen_as(row: Row) -> dict[str, Any]:
         "viewing": viewed(row),
         "lastSeenAt": timestamp(row["last_seen_at"]),
     }
+
+
+def told_to_all(row: Row) -> dict[str, Any]:
+    """A person as all of the company may see them: without what they look at, where not everybody may look at it."""
+    return {**seen_as(row), "viewing": []} if row["agents_differ"] else seen_as(row)
 
 
 def viewed(row: Row) -> list[str]:

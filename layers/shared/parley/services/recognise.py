@@ -53,6 +53,7 @@ class Directory:
             role=row["role"],
             rights_version=row["rights_version"],
             restricted=row["restricted"],
+            busy=row["status"] == "busy",
         )
 
     def api_key(self, tenant_id: UUID, key_id: UUID, secret: str) -> Principal:

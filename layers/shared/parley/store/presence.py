@@ -20,10 +20,15 @@ _SQL = queries("presence")
 
 def people(tx: Transaction, terms: Terms) -> list[Row]:
     """Who is here, by name: `id`, `name`, `state`, `viewing` (topics), `last_seen_at`, and for one whose connections
-    are all gone `leaves_in` (seconds).
+    are all gone `leaves_in` (seconds); `agents_differ`: the company's agents do not all see the same.
     """
     limit = int(terms.idle.total_seconds() * 1000)
     return tx.rows(_SQL["people"], idle_limit=limit, silence=terms.silence, grace=terms.grace)
+
+
+def set_status(tx: Transaction, user_id: UUID, status: str | None) -> None:
+    """Set what a person says of themselves."""
+    tx.execute(_SQL["set_status"], user_id=user_id, status=status)
 
 
 def ask_for_look(tx: Transaction, delay: timedelta, lost_after: timedelta) -> bool:

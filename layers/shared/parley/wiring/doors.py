@@ -259,6 +259,7 @@ def inbox_api() -> Api:
     from parley.edge.api import Api
     from parley.edge.routes_health import add_health_routes
     from parley.edge.routes_inbox import add_inbox_routes
+    from parley.edge.routes_me import add_me_routes
     from parley.edge.routes_media import add_media_routes
     from parley.edge.routes_realtime import Realtime, add_realtime_routes
     from parley.services import catch_up, presence, tickets
@@ -267,6 +268,7 @@ def inbox_api() -> Api:
     api = Api("inbox_api", authenticator(), limits())
     add_inbox_routes(api, inbox)
     add_media_routes(api, uploads)
+    add_me_routes(api, _say_busy)
     add_realtime_routes(
         api,
         Realtime(
@@ -284,6 +286,13 @@ def inbox_api() -> Api:
     }
     add_health_routes(api, probes)
     return api
+
+
+def _say_busy(caller: Principal, busy: bool) -> None:
+    from parley.services.presence import say_busy
+
+    say_busy(database(), caller, busy=busy)
+    notices().presence_changed(caller.tenant_id)
 
 
 @cache

@@ -65,13 +65,18 @@ export function browserEnvironment(): Environment {
     idleMs: () => Date.now() - touchedAt,
     watch(then) {
       const online = () => then("online");
-      const visibility = () => then(page?.visibilityState === "hidden" ? "hidden" : "visible");
+      // A page that is being left is hidden first, and may be a reload: that is no looking elsewhere.
+      let leaving = false;
+      const turn = ({ type }: Event) => void (leaving = type === "pagehide");
+      const visibility = () => leaving || then(page?.visibilityState === "hidden" ? "hidden" : "visible");
       const touch = () => (touchedAt = Date.now());
       events?.addEventListener("online", online);
+      for (const name of ["pagehide", "pageshow"]) events?.addEventListener(name, turn);
       page?.addEventListener("visibilitychange", visibility);
       for (const name of TOUCHES) page?.addEventListener(name, touch, { passive: true });
       return () => {
         events?.removeEventListener("online", online);
+        for (const name of ["pagehide", "pageshow"]) events?.removeEventListener(name, turn);
         page?.removeEventListener("visibilitychange", visibility);
         for (const name of TOUCHES) page?.removeEventListener(name, touch);
       };

@@ -1,6 +1,6 @@
 -- name: people
--- Who is here: has a live connection, or had one a moment ago; and what they are looking at, unless the company's
--- agents do not all see the same.
+-- Who is here: has a live connection, or had one a moment ago; and what they are looking at. agents_differ: the
+-- company's agents do not all see the same.
 with live as (
   select c.id, c.user_id, c.seen_at, c.visible, c.idle_ms
   from connections c
@@ -12,9 +12,7 @@ with live as (
   select l.user_id, array_agg(distinct s.topic order by s.topic) as topics
   from live l
   join subscriptions s on s.tenant_id = %(tenant_id)s and s.connection_id = l.id
-  where l.visible and s.topic like 'conversation:%%' and exists (
-    select from tenants t
-    where t.id = %(tenant_id)s and coalesce(t.settings ->> 'agentsSee', 'everything') = 'everything')
+  where l.visible and s.topic like 'conversation:%%'
   group by l.user_id
 )
 select u.id, u.name, coalesce(h.seen_at, p.left_at) as last_seen_at,
@@ -25,7 +23,10 @@ select u.id, u.name, coalesce(h.seen_at, p.left_at) as last_seen_at,
     else 'away'
   end as state,
   coalesce(case when h.user_id is null then p.viewing else k.topics end, '{}') as viewing,
-  case when h.user_id is null then extract(epoch from p.left_at + %(grace)s - now())::float end as leaves_in
+  case when h.user_id is null then extract(epoch from p.left_at + %(grace)s - now())::float end as leaves_in,
+  exists (
+    select from tenants t
+    where t.id = %(tenant_id)s and coalesce(t.settings ->> 'agentsSee', 'everything') <> 'everything') as agents_differ
 from users u
 left join here h on h.user_id = u.id
 left join looking k on k.user_id = u.id
@@ -33,6 +34,11 @@ left join presences p on p.tenant_id = u.tenant_id and p.user_id = u.id
 where u.tenant_id = %(tenant_id)s and u.disabled_at is null
   and (h.user_id is not null or p.left_at > now() - %(grace)s)
 order by u.name, u.id
+
+-- name: set_status
+-- What a person says of themselves.
+update users set status = %(status)s, updated_at = now()
+where tenant_id = %(tenant_id)s and id = %(user_id)s and status is distinct from %(status)s
 
 -- name: ask_for_look
 -- Somebody should look at presence within `delay`; no row where somebody will by then. One that should have been and

@@ -1,6 +1,6 @@
 -- name: user
 -- A person by issuer and subject, as the token names them; `restricted`: an agent of a company that hides something.
-select u.id, u.name, u.role, u.rights_version, u.disabled_at is not null as disabled,
+select u.id, u.name, u.role, u.rights_version, u.status, u.disabled_at is not null as disabled,
   u.role = 'agent' and coalesce(t.settings ->> 'agentsSee', 'everything') <> 'everything' as restricted
 from users u
 join tenants t on t.id = u.tenant_id

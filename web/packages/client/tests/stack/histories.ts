@@ -142,6 +142,9 @@ function comparable({ providerMessageId: _, ...message }: Message): object {
   return message.deleted ? { ...message, version: 0, edited: false } : message;
 }
 
+const byId = (one: any, other: any): number => (one.id < other.id ? -1 : 1);
+const latest = ({ lastMessage }: any): string | undefined => lastMessage?.occurredAt;
+
 async function difference({ client, token, threads }: History, mode: string): Promise<string | null> {
   for (const item of client.unsent()) {
     // A colleague answered meanwhile: send it all the same.
@@ -153,12 +156,14 @@ async function difference({ client, token, threads }: History, mode: string): Pr
     ["mode", client.mode, mode],
     ["unsent", client.unsent().filter(({ state }) => state !== "failed"), []],
     ["counts", client.counts, data.counts],
-    ["conversations", open, data.conversations],
+    ["order of conversations", open.map(latest), data.conversations.map(latest)],
+    // Those of one millisecond may stand either way: the database knows microseconds.
+    ["conversations", open.sort(byId), data.conversations.sort(byId)],
   ];
   for (const id of threads.slice(0, 2)) {
     const page = await api<{ data: Message[] }>(token, "GET", `/v1/conversations/${id}/messages?limit=100`);
-    const byId = (all: Message[]) => all.map(comparable).sort((one: any, other: any) => (one.id < other.id ? -1 : 1));
-    parts.push([`messages of ${id}`, byId(client.messages(id)), byId(page.data)]);
+    const told = client.messages(id).map(comparable), stored = page.data.map(comparable);
+    parts.push([`messages of ${id}`, told.sort(byId), stored.sort(byId)]);
     const keys = page.data.map(({ clientKey }) => clientKey).filter(Boolean);
     parts.push([`keys of ${id}`, keys.length, new Set(keys).size]);
   }
