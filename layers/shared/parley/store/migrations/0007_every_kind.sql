@@ -144,47 +144,6 @@ language sql stable as $$
   limit 1
 $$;
 
--- Conversations with a message on its way that nobody looks after: one claimed by a sender who died, or the oldest queued
--- one, due, where nothing is on its way. Each conversation is here once, however long its queue is. Of an account that
--- was lost only one: what waits there waits for the account.
-create or replace function find_stuck_sends(older_than interval, at_most int)
-returns table (tenant_id uuid, integration_id uuid, conversation_id uuid)
-language sql stable security definer set search_path = public, pg_temp
-as $$
-  (
-    select m.tenant_id, m.integration_id, m.conversation_id
-    from messages m
-    join integrations i on i.tenant_id = m.tenant_id and i.id = m.integration_id
-    where m.status in ('queued', 'sending') and m.updated_at < now() - older_than
-      and case m.status
-        when 'sending' then m.lease_until < now()
-        else i.state = 'connected'
-          and coalesce(m.not_before, m.created_at) <= now() - older_than
-          and not exists (
-            select from messages e
-            where e.tenant_id = m.tenant_id and e.conversation_id = m.conversation_id and e.status = 'sending')
-          and not exists (
-            select from messages e
-            where e.tenant_id = m.tenant_id and e.conversation_id = m.conversation_id and e.status = 'queued'
-              and e.number < m.number)
-      end
-    order by m.updated_at
-    limit at_most
-  )
-  union
-  (
-    select i.tenant_id, i.id, m.conversation_id
-    from integrations i
-    cross join lateral (
-      select m.conversation_id from messages m
-      where m.tenant_id = i.tenant_id and m.integration_id = i.id and m.status = 'queued'
-      limit 1
-    ) m
-    where i.state <> 'connected'
-    limit at_most
-  )
-$$;
-
 -- Files that nobody fetches: their hint was lost or their fetcher died. One without a message waits for a browser.
 create function find_stuck_media(older_than interval, at_most int)
 returns table (tenant_id uuid, integration_id uuid, attachment_id uuid)
