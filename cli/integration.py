@@ -48,6 +48,9 @@ def add(commands: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument(
         "--setting", action="append", default=[], type=_setting, metavar="NAME=VALUE", help="e.g. baseUrl=https://…"
     )
+    parser.add_argument(
+        "--waba-id", type=name_of, help="the business account of a number that posts to the whole app's URL (see: app)"
+    )
     _add_deployment(parser)
     parser.add_argument("--database", metavar="URL", help="connection string (default: DATABASE_URL)")
     parser.set_defaults(run=run)
@@ -94,6 +97,7 @@ def run(chosen: Namespace) -> int:
         phone=chosen.phone,
         credentials=_credentials(chosen.provider),
         settings=dict(chosen.setting),
+        app_business=chosen.waba_id,
     )
     sealer = Sealer(keys.derive_all(CREDENTIALS_PURPOSE), keys.current)
 

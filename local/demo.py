@@ -19,7 +19,7 @@ from local.simulator.integrations import SimulatedIntegration
 from parley.cloud.sealing import Sealer
 from parley.domain.errors import DataRefused
 from parley.domain.tokens import DeploymentKeys
-from parley.providers.registry import adapter
+from parley.providers.registry import adapter, app_of
 from parley.store import provisioning
 from parley.store.database import Database, Transaction
 from parley.wiring import CREDENTIALS_PURPOSE
@@ -198,6 +198,8 @@ class _Loader:
         with self.database.transaction(tenant_id) as tx:
             # The port may be another one than at the last start.
             provisioning.set_integration_settings(tx, integration_id, settings)
+            if app_of(provider) is not None:
+                provisioning.put_on_app(tx, integration_id, account_id)
         token = self.keys.url_token(str(integration_id), 1)
         webhook_url = f"{self.connection.base_url}/webhooks/{provider}/{integration_id}/{token}"
         self.integrations.append(

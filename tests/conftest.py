@@ -183,6 +183,7 @@ def make_integration(database: Database, sealer: Sealer) -> Callable[..., UUID]:
         phone: str | None = None,
         secret: str = "app-secret",  # noqa: S107 - nobody's
         access_token: str = "access-token",  # noqa: S107 - nobody's
+        app_business: str | None = None,
     ) -> UUID:
         number = next(numbers)
         new = NewIntegration(
@@ -192,6 +193,7 @@ def make_integration(database: Database, sealer: Sealer) -> Callable[..., UUID]:
             account_id=account_id or f"1000{number:05d}",
             phone=phone or f"+55119{number:08d}",
             credentials={"app_secret": secret, "access_token": access_token},
+            app_business=app_business,
         )
         return connect_integration(database, sealer, tenant_id, new)
 

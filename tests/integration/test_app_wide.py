@@ -75,8 +75,8 @@ def world(
     processor = Processor(database, bucket, {"meta": gateway}, lambda: sealer, app_of)
     world = World(database, processor, meta, bucket)  # type: ignore[arg-type]
     world.us, world.them = make_tenant("Us"), make_tenant("Them")
-    make_integration(world.us, account_id=OURS)
-    make_integration(world.them, account_id=THEIRS)
+    make_integration(world.us, account_id=OURS, app_business="900")
+    make_integration(world.them, account_id=THEIRS, app_business="800")
     return world
 
 
@@ -216,8 +216,7 @@ def belong(world: World, tenant: UUID, business: str) -> None:
 def test_updates_of_a_business_account_reach_every_number_that_belongs_to_it(
     world: World, make_integration: Callable[..., UUID]
 ) -> None:
-    make_integration(world.us, account_id="1002")
-    belong(world, world.us, "900")
+    make_integration(world.us, account_id="1002", app_business="900")
     both = [(account, name) for account in (OURS, "1002") for name in ("goodbye", "welcome")]
     for _ in range(2):
         world.post(notice("900"), correlation_id=UUID(int=7))
@@ -234,3 +233,26 @@ def test_updates_of_a_business_account_by_a_numbers_own_url_reach_its_numbers_el
     belong(world, tenant, "901")
     world.processor.process([door(notice("901"))])
     assert len(notices(world, tenant)) == 2 + 4
+
+
+def test_a_tenant_gets_nothing_by_naming_anothers_number_or_business_account(
+    world: World, strays: Strays, make_integration: Callable[..., UUID]
+) -> None:
+    make_integration(world.them, account_id=NOBODYS)  # of a company that has not come yet
+    belong(world, world.them, "900")
+    world.post(world.body(NOBODYS))
+    world.post(notice("900"), correlation_id=UUID(int=7))
+    assert world.texts(world.them) == []
+    assert notices(world, world.them) == []
+    assert [(account, name) for account, name in notices(world, world.us)] == [(OURS, "goodbye"), (OURS, "welcome")]
+    ((reason, _, _),) = strays()
+    assert reason == "unknown_account"
+
+
+def test_a_number_that_was_removed_is_nobodys(world: World, strays: Strays) -> None:
+    with world.database.transaction(world.us) as tx:
+        tx.execute("update integrations set removed_at = now()")
+    world.post(world.body(OURS))
+    assert world.texts(world.us) == []
+    ((reason, _, _),) = strays()
+    assert reason == "unknown_account"

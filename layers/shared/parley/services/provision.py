@@ -13,12 +13,14 @@ from uuid import UUID
 from parley.cloud.ports import Sealer
 from parley.store.database import Database
 from parley.store.ids import new_id
-from parley.store.provisioning import insert_api_key, insert_integration, insert_tenant, insert_user
+from parley.store.provisioning import insert_api_key, insert_integration, insert_tenant, insert_user, put_on_app
 
 
 @dataclass(frozen=True, slots=True)
 class NewIntegration:
-    """An account to connect; `credentials` and `settings` as its adapter names them."""
+    """An account to connect; `credentials` and `settings` as its adapter names them. `app_business`: the operator's
+    word that it is in their own app, under this business account.
+    """
 
     provider: str
     channel: str
@@ -27,6 +29,7 @@ class NewIntegration:
     phone: str | None
     credentials: Mapping[str, str]
     settings: Mapping[str, str] = field(default_factory=dict)
+    app_business: str | None = None
 
 
 def create_tenant(database: Database, name: str) -> UUID:
@@ -63,6 +66,8 @@ def connect_integration(database: Database, sealer: Sealer, tenant_id: UUID, new
             credentials=sealed,
             settings=new.settings,
         )
+        if new.app_business is not None:
+            put_on_app(tx, integration_id, new.app_business)
     return integration_id
 
 

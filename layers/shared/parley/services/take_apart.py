@@ -94,8 +94,8 @@ class Splitter:
         ]
 
     def _owners(self, provider: str, accounts: Iterable[str]) -> Mapping[str, Sequence[Integration]]:
-        """Whose each account is. A number is of the one tenant that connected it first, so that nobody can have
-        another's messages by naming it; a business account may be of several.
+        """Whose each account is, as the operator said: a number is of one tenant, a business account may be of
+        several.
         """
         names = sorted(accounts)
         if not names:
@@ -105,7 +105,7 @@ class Splitter:
         owners: dict[str, list[Integration]] = defaultdict(list)
         for name in names:
             of_number = next((one for one in found if one.account_id == name), None)
-            of_business = {one.tenant_id: one for one in reversed(found) if one.business_id == name}
+            of_business = {one.tenant_id: one for one in reversed(found) if one.app_business == name}
             owners[name] = [of_number] if of_number else list(of_business.values())
         return owners
 

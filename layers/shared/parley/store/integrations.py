@@ -26,11 +26,8 @@ class Integration:
     state: str
     token_generation: int
     credentials: bytes
-
-    @property
-    def business_id(self) -> str | None:
-        """What several numbers may belong to, where the settings name it: at Meta the business account."""
-        return self.settings.get("wabaId")
+    app_business: str | None = None
+    """Of a number in the operator's own app: what several may belong to there, at Meta the business account."""
 
 
 def find_integrations(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, Integration]:
@@ -40,8 +37,8 @@ def find_integrations(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, Integr
 
 
 def find_account_owners(tx: Transaction, provider: str, names: Sequence[str]) -> list[Integration]:
-    """The integrations of these accounts and business accounts of a gateway, of whatever tenant, the oldest first; for
-    use before the tenant is known.
+    """The integrations of these accounts and business accounts in the operator's app, of whatever tenant, the oldest
+    first; for use before the tenant is known.
     """
     return [Integration(**row) for row in tx.rows(_SQL["find_account_owners"], provider=provider, names=list(names))]
 

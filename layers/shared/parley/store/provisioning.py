@@ -51,6 +51,11 @@ def insert_integration(
     )
 
 
+def put_on_app(tx: Transaction, integration_id: UUID, business_id: str) -> None:
+    """Note that an account is in the operator's own app, under this business account."""
+    tx.execute(_SQL["put_on_app"], id=integration_id, business_id=business_id)
+
+
 def set_integration_settings(tx: Transaction, integration_id: UUID, settings: Mapping[str, Any]) -> None:
     """Replace an account's settings."""
     tx.execute(_SQL["set_integration_settings"], id=integration_id, settings=jsonb(dict(settings)))

@@ -21,6 +21,11 @@ values (%(tenant_id)s, %(id)s, %(provider)s, %(channel)s, %(name)s, %(account_id
 insert into api_keys (tenant_id, id, name, secret_hash, scopes, expires_at)
 values (%(tenant_id)s, %(id)s, %(name)s, %(secret_hash)s, %(scopes)s, %(expires_at)s)
 
+-- name: put_on_app
+-- The operator's word that an account is in their own app, under this business account.
+update integrations set app_business = %(business_id)s, updated_at = now()
+where tenant_id = %(tenant_id)s and id = %(id)s and app_business is distinct from %(business_id)s
+
 -- name: set_integration_settings
 -- What the operator chose for an account.
 update integrations set settings = %(settings)s, updated_at = now()
