@@ -73,7 +73,7 @@ check: $(STAMP) $(WEB_STAMP) ## lint, format, types, import rule, template, migr
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml infra/*.yaml
 	$(BIN)/squawk $(MIGRATIONS)/*.sql
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml layers/shared/parley functions local cli
 	@home="$(NODE_HOME)"; cd web && "$$home/bin/node" node_modules/typescript/bin/tsc -p tsconfig.json

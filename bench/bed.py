@@ -26,6 +26,7 @@ from parley.store.migrate import migrate
 if TYPE_CHECKING:
     from .company import Company
     from .stack import Stack
+    from .volume import Volume
 
 Quickly = TypeVar("Quickly")
 
@@ -133,6 +134,15 @@ class Bed:
         from .company import Company
 
         return Company.create(self.database, self.secret, name)
+
+    @cached_property
+    def volume(self) -> Volume:
+        """A big inbox, of `messages` messages, and a small one in the same tables."""
+        from .volume import fill
+
+        many = self.messages or self.size(100_000, 20_000)
+        self.say(f"writing {many} messages …")
+        return fill(self, many)
 
     @cached_property
     def stack(self) -> Stack:

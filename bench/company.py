@@ -57,12 +57,14 @@ class Company:
     def create(cls, database: Database, secret: Mapping[str, str], name: str) -> Company:
         """Found a company."""
         tenant_id = create_tenant(database, name)
-        account = f"9{next(_NUMBERS):011d}"
-        credentials = {"app_secret": APP_SECRET, "access_token": "bench-access-token"}
-        new = NewIntegration("meta", "whatsapp", name, account, f"+551190{next(_NUMBERS):07d}", credentials)
+        new = _number(name)
         sealer = _sealer(DeploymentKeys.from_secret(secret))
         integration_id = connect_integration(database, sealer, tenant_id, new)
-        return cls(database, Line(tenant_id, integration_id, account, secret))
+        return cls(database, Line(tenant_id, integration_id, new.account_id, secret))
+
+    def another_line(self) -> UUID:
+        """Connect one more number."""
+        return connect_integration(self.database, self.sealer, self.id, _number("another"))
 
     def agent(self) -> Principal:
         """Hire an agent."""
@@ -105,6 +107,12 @@ class Company:
         """Queue messages in batches, their customers in turn."""
         whose = count()
         return [[self.webhook(next(whose) % customers).encode() for _ in range(size)] for _ in range(many)]
+
+
+def _number(name: str) -> NewIntegration:
+    credentials = {"app_secret": APP_SECRET, "access_token": "bench-access-token"}
+    account = f"9{next(_NUMBERS):011d}"
+    return NewIntegration("meta", "whatsapp", name, account, f"+551190{next(_NUMBERS):07d}", credentials)
 
 
 def _sealer(keys: DeploymentKeys) -> Sealer:

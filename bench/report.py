@@ -37,13 +37,13 @@ class Report:
         said += [f"BROKE: {name}: {error}" for name, error in self.broken.items()]
         return "\n".join(["", *said, "", _conditions(self)])
 
-    def keep(self, *, whole: bool) -> None:
+    def keep(self, *, whole: bool, name: str = "latest") -> None:
         """Write the report: a whole run's where it is committed, any other's beside it where it is not."""
         place = RESULTS if whole else RESULTS / "raw"
         place.mkdir(parents=True, exist_ok=True)
-        (place / "latest.md").write_text(self._markdown(), encoding="utf-8")
-        (place / "latest.json").write_text(self._json(), encoding="utf-8")
-        print(f"kept in {place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place}/latest.md")
+        (place / f"{name}.md").write_text(self._markdown(), encoding="utf-8")
+        (place / f"{name}.json").write_text(self._json(), encoding="utf-8")
+        print(f"kept in {place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place}/{name}.md")
 
     def _markdown(self) -> str:
         head = ["# Benchmark", "", _conditions(self), ""]

@@ -14,6 +14,7 @@ from getpass import getpass
 from typing import Any
 from uuid import UUID
 
+from cli import integration_health
 from cli.failure import FailureError
 from cli.provision import name_of, with_database
 from parley.cloud.sealing import Sealer
@@ -30,8 +31,11 @@ from parley.wiring import CREDENTIALS_PURPOSE
 def add(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command."""
     words = "connect a company's account on a gateway; prints its webhook URL"
-    group = commands.add_parser("integration", help=words).add_subparsers(metavar="connect|app", required=True)
+    group = commands.add_parser("integration", help=words).add_subparsers(
+        metavar="connect|app|health|check", required=True
+    )
     _add_app(group)
+    integration_health.add(group)
     parser = group.add_parser(
         "connect",
         help=words,
@@ -80,7 +84,7 @@ def _add_deployment(parser: ArgumentParser) -> None:
 
 def show_app(chosen: Namespace) -> int:
     """Print what a Meta app must be told, so that all its numbers post to one address."""
-    keys = _keys(chosen.deployment_secret)
+    keys = deployment_keys(chosen.deployment_secret)
     address = f"{chosen.api_url.rstrip('/')}/webhooks/meta/{APP}/{keys.url_token(APP, 1)}"
     print(json.dumps({"webhookUrl": address, "verifyToken": keys.verify_token(APP)}, indent=1))
     return 0
@@ -88,7 +92,7 @@ def show_app(chosen: Namespace) -> int:
 
 def run(chosen: Namespace) -> int:
     """Connect the account and print what its gateway must be told."""
-    keys = _keys(chosen.deployment_secret)
+    keys = deployment_keys(chosen.deployment_secret)
     new = NewIntegration(
         provider=chosen.provider,
         channel=adapter(chosen.provider).channel,
@@ -115,7 +119,8 @@ def run(chosen: Namespace) -> int:
     return 0
 
 
-def _keys(arn: str) -> DeploymentKeys:
+def deployment_keys(arn: str) -> DeploymentKeys:
+    """The keys of the deployment's secret; `-` reads it from stdin. Raises FailureError."""
     secret: Mapping[str, Any]
     try:
         secret = json.loads(sys.stdin.read()) if arn == "-" else Secrets().read(arn)

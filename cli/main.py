@@ -12,7 +12,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from cli import integration, migrate, openapi, provision, show, tail
+from cli import erase, integration, ledger, migrate, openapi, provision, queues, redrive, show, tail
 from cli.failure import FailureError
 
 INTERRUPTED = 130
@@ -44,9 +44,13 @@ def _parser() -> ArgumentParser:
     tail.add(commands)
     show.add(commands)
     migrate.add(commands)
+    erase.add(commands)
     provision.add(commands)
     integration.add(commands)
     openapi.add(commands)
+    queues.add(commands)
+    redrive.add(commands)
+    ledger.add(commands)
     return parser
 
 

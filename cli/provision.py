@@ -28,6 +28,7 @@ SCOPES = (
     "events:read",
     "media",
     "admin",
+    "operator",
 )
 _REFUSALS = {
     "users_tenant_id_fkey": "there is no such tenant",

@@ -183,12 +183,19 @@ class Resources:
         domain = f"{bucket}.s3.amazonaws.com"
         self.physical[name] = Physical(bucket, {"Arn": f"arn:aws:s3:::{bucket}", "DomainName": domain})
 
+    def _queue(self, name: str) -> str:
+        """Find a queue of an earlier run, which MiniStack knows under the port it had then, or make it."""
+        try:
+            return self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        except self._sqs.exceptions.QueueDoesNotExist:
+            return self._sqs.create_queue(QueueName=name)["QueueUrl"]
+
     def _queues(self, queues: Mapping[str, Mapping[str, Any]]) -> None:
         """Make queues and then tie them to their dead letter queues, which may come later in the template."""
         urls = {}
         for name, properties in queues.items():
             queue = str(properties.get("QueueName") or _physical_name(name))
-            urls[name] = self._sqs.create_queue(QueueName=queue)["QueueUrl"]
+            urls[name] = self._queue(queue)
             # Functions reach SQS through the gateway, which wakes the queue's reader.
             url = f"{self._options.base_url}/{ACCOUNT}/{queue}"
             arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"

@@ -41,8 +41,12 @@ def first_parameters(options: Options) -> dict[str, Any]:
         "JwtIssuer": "parley-local",
         "JwtAudience": "parley",
         "PrivateGatewayUrls": f"{options.base_url}/simulator/",
+        "QueueFiguresUrl": f"{options.base_url}/pump",
+        # Whoever has this machine has all of its companies.
+        "AdminsOperate": "true",
         # A person at this machine is no flood, and tests ask as fast as they can.
         "PersonPerMinute": 0,
+        **options.parameters,
     }
 
 

@@ -10,6 +10,8 @@ from local.connections import PREFIX as CONNECTIONS
 from local.connections import ConnectionsApi
 from local.http_api import HttpApi
 from local.options import ROOT
+from local.pump_control import PREFIX as PUMPS
+from local.pump_control import PumpControl
 from local.sqs import SqsDoor
 from local.websocket import WebSocketApi
 
@@ -37,12 +39,17 @@ FRONT_PAGE = """<!doctype html>
 class Gateway:
     """The ASGI application of the stack."""
 
-    def __init__(self, http_api: HttpApi, sockets: WebSocketApi, sqs: SqsDoor, simulator: ASGIApp) -> None:
+    def __init__(
+        self, http_api: HttpApi, sockets: WebSocketApi, sqs: SqsDoor, pumps: PumpControl, simulator: ASGIApp
+    ) -> None:
         self._http_api = http_api
         self._sockets = sockets
-        self._connections = ConnectionsApi(sockets)
         self._sqs = sqs
-        self._simulator = simulator
+        self._under: dict[str, ASGIApp] = {
+            CONNECTIONS: ConnectionsApi(sockets),
+            PUMPS: pumps,
+            **dict.fromkeys(SIMULATOR, simulator),
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request to the part it is for."""
@@ -50,12 +57,11 @@ class Gateway:
 
     def _part(self, scope: Scope) -> ASGIApp:
         path: str = scope["path"]
-        if path.startswith(SIMULATOR):
-            return self._simulator
+        for beginning, part in self._under.items():
+            if path.startswith(beginning):
+                return part
         if scope["type"] == "websocket":
             return self._sockets if path == SOCKET_PATH else _no_socket_here
-        if path.startswith(CONNECTIONS):
-            return self._connections
         if self._sqs.takes(scope):
             return self._sqs
         if (

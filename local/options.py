@@ -2,8 +2,8 @@
 
 import os
 from argparse import ArgumentParser
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +24,8 @@ class Options:
     demo: bool = True
     inline: bool = False
     database_url: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Parameters of template.yaml that are to be other than this machine says."""
 
     @property
     def base_url(self) -> str:
@@ -42,7 +44,10 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--empty", action="store_true", help="load no demo data")
     parser.add_argument("--no-console", action="store_true", help="keep the plain page at / (there is no other yet)")
     parser.add_argument("--fast-clock", type=float, default=1.0, metavar="N", help="divide every duration by N")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="of the template")
     chosen = parser.parse_args(arguments)
+    if wrong := [one for one in chosen.parameter if not one.partition("=")[0].isalnum() or "=" not in one]:
+        parser.error(f"--parameter {wrong[0]} is not NAME=VALUE")
     if chosen.fast_clock < 1:
         parser.error("--fast-clock takes a number of 1 or more")
     port = os.environ.get("PORT") or "8080"
@@ -55,4 +60,5 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
         demo=not chosen.empty,
         inline=os.environ.get("PARLEY_INLINE") == "1",
         database_url=os.environ.get("DATABASE_URL") or None,
+        parameters={name: value for name, _, value in (one.partition("=") for one in chosen.parameter)},
     )

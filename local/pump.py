@@ -10,83 +10,35 @@ import asyncio
 import json
 import os
 import time
-from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from local.bundle import QueueReader
 from local.intrinsics import ACCOUNT, REGION
+from local.read_ahead import Message, ReadAhead
 from local.runtime import FunctionPool, Outcome
 from local.sqs import Sqs, SqsError
+from local.tally import Tally
 
 READ_AHEAD = 10_000
+READS_AT_ONCE = 100  # a third of a second
 SWEEP_SECONDS = 1.0  # the net below the wake-ups: visibility that ran out, messages of an earlier run
 GROW_AFTER = 2.0
 MOST_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))  # starting one costs half a second of a core
 # A worker killed on this machine is somebody's test or somebody's save; AWS would wait the whole visibility timeout.
 CRASH_SECONDS = 5
-
-
-@dataclass(eq=False)
-class Message:
-    """One message read ahead."""
-
-    fields: Mapping[str, Any]
-    read_at: float = field(default_factory=time.monotonic)
-
-    @property
-    def id(self) -> str:
-        """SQS's id of the message."""
-        return str(self.fields["MessageId"])
-
-    @property
-    def receipt(self) -> str:
-        """The handle of this reading of the message."""
-        return str(self.fields["ReceiptHandle"])
-
-    @property
-    def group(self) -> str:
-        """The message group, which fair queues take turns by; a message without one is its own."""
-        return str(self.fields.get("Attributes", {}).get("MessageGroupId") or self.id)
-
-
-class ReadAhead:
-    """Messages waiting for a worker, handed out group by group."""
-
-    def __init__(self) -> None:
-        self._groups: OrderedDict[str, deque[Message]] = OrderedDict()
-        self._by_id: dict[str, Message] = {}
-
-    def __len__(self) -> int:
-        return len(self._by_id)
-
-    def add(self, message: Message) -> None:
-        """Keep a message; one that came again replaces itself where it waits, since only the last receipt counts."""
-        if waiting := self._by_id.get(message.id):
-            waiting.fields, waiting.read_at = message.fields, message.read_at
-            return
-        self._by_id[message.id] = message
-        self._groups.setdefault(message.group, deque()).append(message)
-
-    def take(self, most: int) -> list[Message]:
-        """Take up to `most` messages, one of each group in turn."""
-        taken: list[Message] = []
-        while self._groups and len(taken) < most:
-            group, waiting = self._groups.popitem(last=False)
-            message = waiting.popleft()
-            taken.append(message)
-            del self._by_id[message.id]
-            if waiting:
-                self._groups[group] = waiting
-        return taken
+ASK_AGAIN = 20
+WAITING, TAKEN = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
 
 
 class Pump:
-    """One queue's reader and its calls of the function."""
+    """One queue's reader and its calls of the function. `minute`: how many seconds the figures' minutes have."""
 
-    def __init__(self, reader: QueueReader, pool: FunctionPool, sqs: Sqs, visibility: int) -> None:
+    def __init__(
+        self, reader: QueueReader, pool: FunctionPool, sqs: Sqs, visibility: int, minute: float = 60.0
+    ) -> None:
         self._reader = reader
         self._pool = pool
         self._sqs = sqs
@@ -98,13 +50,58 @@ class Pump:
         self._full_since: float | None = None
         self._window_ends: float | None = None
         self._stopping = False
+        self._paused = False
+        self._tally = Tally(minute)
+        self._moves = 0
+        self._undone: OrderedDict[str, float] = OrderedDict()  # sent when, the one read last at the end
+        self._unread_since: float | None = None
 
     def wake(self, delay: float = 0.0) -> None:
         """Look into the queue, now or once a delay is over."""
+        if self._unread_since is None:
+            self._unread_since = time.time() + delay
         if delay:
             asyncio.get_running_loop().call_later(delay + 0.01, self._wake.set)
         else:
             self._wake.set()
+
+    async def pause(self) -> None:
+        """Take no more from the queue, and give back what was not begun. Batches under way end."""
+        self._paused = True
+        await self._give_back()
+
+    def resume(self) -> None:
+        """Take from the queue again."""
+        self._paused = False
+        self._wake.set()
+
+    async def figures(self) -> dict[str, Any]:
+        """Tell of the queue: what waits, what is under way or put off, the oldest's age, an hour's minutes."""
+        for _ in range(ASK_AGAIN):
+            before = self._moves
+            answer = await self._sqs.call("GetQueueAttributes", self._reader.queue, AttributeNames=[WAITING, TAKEN])
+            if before == self._moves:
+                break
+        waiting, taken = (int(answer["Attributes"][name]) for name in (WAITING, TAKEN))
+        ahead = self._ahead.read_since(time.monotonic() - self._visibility)
+        return {
+            "queue": self._reader.queue,
+            "depth": waiting + ahead,
+            "inFlight": taken - ahead,
+            "oldestAgeSeconds": self._oldest_age(waiting + taken),
+            "paused": self._paused,
+            "series": self._tally.series(),
+        }
+
+    def _oldest_age(self, left: int) -> float | None:
+        """How long ago the oldest of so many messages was sent."""
+        # What SQS has no more of and was not deleted here went to the dead letters: what was read longest ago.
+        for _ in range(len(self._undone) - left):
+            self._undone.popitem(last=False)
+        if not left:
+            return None
+        known = [*self._undone.values(), *([self._unread_since] if self._unread_since is not None else [])]
+        return max(0.0, round(time.time() - min(known, default=time.time()), 3))
 
     async def run(self) -> None:
         """Carry messages until cancelled; then let go of what was read and not begun."""
@@ -132,8 +129,12 @@ class Pump:
             self._dispatch()
 
     async def _read(self) -> None:
-        """Read ahead until the queue is empty, handing out on the way."""
-        while len(self._ahead) < READ_AHEAD:
+        """Read ahead until the queue is empty; hand out then, or on the way where it is long: only what was read can
+        take its turn.
+        """
+        reads = 0
+        while len(self._ahead) < READ_AHEAD and not self._paused:
+            self._moves += 1
             answer = await self._sqs.call(
                 "ReceiveMessage",
                 self._reader.queue,
@@ -141,16 +142,30 @@ class Pump:
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
             )
-            messages = answer.get("Messages", [])
-            for fields in messages:
-                self._ahead.add(Message(fields))
-            self._dispatch()
+            self._moves += 1
+            messages = [Message(fields) for fields in answer.get("Messages", [])]
+            for message in messages:
+                self._ahead.add(message)
+                self._undone[message.id] = message.sent_at
+                self._undone.move_to_end(message.id)
             if len(messages) < 10:
-                return
+                self._unread_since = None
+                break
+            reads += 1
+            if reads % READS_AT_ONCE == 0:
+                self._dispatch()
+        await self._dispatch_or_give_back()
+
+    async def _dispatch_or_give_back(self) -> None:
+        """What a pause that came meanwhile means for what was just read."""
+        if self._paused:
+            await self._give_back()
+        else:
+            self._dispatch()
 
     def _dispatch(self) -> None:
         """Hand batches to free workers; ask for more workers when a backlog lasts."""
-        if not self._window_over():
+        if self._paused or not self._window_over():
             return
         limit = min(self._pool.size, self._most)
         while self._ahead and len(self._running) < limit:
@@ -199,11 +214,16 @@ class Pump:
         event = {"Records": [_record(message, self._reader.queue) for message in messages]}
         outcome = await self._pool.invoke(json.dumps(event).encode())
         if outcome.crashed:
+            self._tally.add(0, len(messages))
             await self._batch("ChangeMessageVisibility", messages, min(self._visibility, CRASH_SECONDS))
             self.wake(min(self._visibility, CRASH_SECONDS))
             return
         failed = failed_ids(outcome, [message.id for message in messages], self._reader.reports_failures)
-        await self._batch("DeleteMessage", [message for message in messages if message.id not in failed])
+        done = [message for message in messages if message.id not in failed]
+        await self._batch("DeleteMessage", done)
+        for message in done:
+            self._undone.pop(message.id, None)
+        self._tally.add(len(done), len(failed))
 
     async def _renewed(self, messages: list[Message]) -> list[Message]:
         """Give messages that waited here their whole visibility again; leave out those SQS has given up to others."""
@@ -219,15 +239,21 @@ class Pump:
         for start in range(0, len(messages), 10):
             part = messages[start : start + 10]
             extra = {} if visibility is None else {"VisibilityTimeout": visibility}
+            self._moves += 1
             entries = [{"Id": str(i), "ReceiptHandle": m.receipt, **extra} for i, m in enumerate(part)]
             answer = await self._sqs.call(f"{action}Batch", self._reader.queue, Entries=entries)
+            self._moves += 1
             lost |= {part[int(entry["Id"])].id for entry in answer.get("Failed", [])}
         return lost
 
     async def _let_go(self) -> None:
-        """Make what was read and not begun readable at once, for the next run; see running batches out for a moment."""
+        """Give back what was not begun, for the next run; see running batches out for a moment."""
         if self._running:
             await asyncio.wait(self._running, timeout=2)
+        await self._give_back()
+
+    async def _give_back(self) -> None:
+        """Make what was read and not begun readable at once."""
         with suppress(SqsError):  # then it is readable once its visibility timeout is over
             await self._batch("ChangeMessageVisibility", self._ahead.take(len(self._ahead)), 0)
 

@@ -24,6 +24,7 @@ from local.options import HOST, Options, StackError
 from local.ports import claim_port
 from local.postgres import Database, Postgres, given_database
 from local.pump import Pump
+from local.pump_control import PumpControl
 from local.runtime import FunctionPool
 from local.sandbox import Sandboxes
 from local.schedules import keep_schedule
@@ -165,7 +166,8 @@ class Stack:
         sockets = WebSocketApi(bundle, self._pools, domain, self._options.fast_clock)
         simulator = create_app(self._simulated, self._options.fast_clock, base_url=self._options.base_url)
         http_api = HttpApi(bundle, self._pools, domain)
-        server = Server(Gateway(http_api, sockets, SqsDoor(client, self._wake), simulator))
+        gateway = Gateway(http_api, sockets, SqsDoor(client, self._wake), PumpControl(self._pumps), simulator)
+        server = Server(gateway)
         serving = self._background(server.serve(sockets=[self._port]), cancel=False)
 
         async def stop() -> None:
@@ -178,7 +180,8 @@ class Stack:
 
     def _start_readers(self, bundle: Bundle, sqs: Sqs, visibility: Mapping[str, int]) -> None:
         for reader in bundle.queue_readers:
-            pump = Pump(reader, self._pools[reader.function], sqs, visibility[reader.queue])
+            pool, minute = self._pools[reader.function], 60 / self._options.fast_clock
+            pump = Pump(reader, pool, sqs, visibility[reader.queue], minute)
             self._pumps[reader.queue] = pump
             self._background(pump.run())
         for schedule in bundle.schedules:

@@ -41,11 +41,14 @@ from parley.store.migrate import migrate
 FULL_PROOF = os.environ.get("PARLEY_PROOF") == "1"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, those of whole stacks take turns: each has the processes of a small company."""
+    """Where tests run side by side, those of a file that starts a whole stack stay together: it has the processes of a
+    small company. First of all, because pytest-xdist reads the groups in the same hook.
+    """
     for item in items:
         if item.get_closest_marker("stack"):
-            item.add_marker(pytest.mark.xdist_group("stack"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @dataclass(frozen=True)

@@ -1,112 +1,139 @@
-"""Search at size beside the same question asked of every row, without an index, in the same run. `--messages` says how
-many there are; without it few enough for the benchmark to end soon.
+"""Search at size: every kind of question, each time with other words, beside a primary-key read in the same run, and
+one beside the same question asked of every row. `--messages` says how many there are; without it few enough for the
+benchmark to end soon.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
 
 from bench.bed import Bed
 from bench.company import Company
 from bench.measure import Row, interleave, median, ms, percentile, timed
+from bench.vocabulary import FIRST_NAMES, LAST_NAMES, SAID_OFTEN, vocabulary
+from bench.volume import WORDS, Volume
+from parley.domain.principal import Principal
 from parley.services.search import Search, Searching
 
-TITLE = "search beside a scan"
-PIECE = 100_000
-VOCABULARY = 20_000
-COMMON = (
-    "bom dia pedido boleto pagamento entrega prazo valor cartão nota fiscal obrigado cliente produto azul grande loja "
-    "endereço número telefone contato hoje semana compra venda desconto frete informação reclamação troca defeito "
-    "garantia order please delivery payment invoice hello thanks shipping refund broken"
-)
-WORDS = """
-create unlogged table bench_words as
-select w.n::int as n, w.word
-from unnest(%(common)s::text[] || array(select 'termo' || n from generate_series(1, %(many)s) n))
-  with ordinality as w(word, n)
-"""
-# A word's place is a power of chance, so that few are said often and most seldom, as people do.
-FILL = """
-insert into messages (
-  tenant_id, id, integration_id, conversation_id, number, direction, kind, body, provider_message_id, occurred_at,
-  status, sender_kind)
-select %(tenant_id)s, gen_random_uuid(), %(integration_id)s, %(conversation_id)s, g.n, 'incoming', 'text', g.body,
-  'wamid.search.' || g.n, now() - make_interval(secs => (%(total)s - g.n)), 'received', 'contact'
-from (
-  select p.n, string_agg(w.word, ' ') || case when p.n %% 20 = 0 then ' ' || (1000000 + p.n) else '' end as body
-  from (
-    select n, 1 + floor(power(random(), 4) * %(many)s)::int as place
-    from generate_series(%(first)s::int, %(last)s::int) n, generate_series(1, 7)
-  ) p join bench_words w on w.n = p.place
-  group by p.n
-) g
-"""
-CONVERSATION = """
-with contact as (
-  insert into contacts (tenant_id, id, name) values (%(tenant_id)s, gen_random_uuid(), 'Beatriz Conceição')
-  returning tenant_id, id
-)
-insert into conversations (tenant_id, id, integration_id, contact_id)
-select tenant_id, gen_random_uuid(), %(integration_id)s, id from contact
-returning id
-"""
+TITLE = "search beside a primary-key read, and beside a scan"
+PLURALS: Final = ("reclamacoes", "informacoes", "INSTALACOES", "promocoes", "devolucoes", "cartoes", "orientacoes")
+AT_MOST: Final = 10_000_000
+PRIMARY_KEY = "select * from messages where tenant_id = %(tenant_id)s and id = %(id)s"
 SCAN = """
 select id from messages where tenant_id = %(tenant_id)s and body ilike %(pattern)s
 order by occurred_at desc limit 20
 """
+ANY = "select id from messages where tenant_id = %(tenant_id)s order by id desc limit 1"
+LONGEST = """
+select id from conversations where tenant_id = %(tenant_id)s order by last_number desc limit 1
+"""
+Ask = Callable[[int], Search]
 
 
 def rows(bed: Bed) -> Iterator[Row]:
     """Measure."""
-    company = bed.company("search")
-    agent = company.agent()
-    many = bed.messages or bed.size(100_000, 20_000)
-    bed.say(f"writing {many} messages …")
-    _fill(bed, company, many)
-    bed.analyze()
+    volume = bed.volume
     searching = Searching(bed.database)
-    questions = {
-        "a rare word": "termo15000",
-        "two words": "boleto termo900",
-        "a common word": "pedido",
-        "a plural without its accent": "reclamacoes",
-        "the end of a number": str(1_000_000 + many // 40 * 20)[-5:],
-        "the beginning of words": "inform",
+    rounds = bed.size(24, 6)
+    spent: list[float] = []
+    key = _primary_key(bed, volume.big)
+    for company, name, ask in _questions(bed, volume):
+        agent = company.agent()
+        asked = iter(range(10 * rounds))
+
+        def look(agent: Principal = agent, ask: Ask = ask, asked: Iterator[int] = asked) -> object:
+            return searching.search(agent, ask(next(asked)), None, 20, messages=True, contacts=True)
+
+        found = interleave({"ours": timed(look), "key": timed(key)}, rounds)
+        spent += found["ours"]
+        ours, read = median(found["ours"]), median(found["key"])
+        high = percentile(found["ours"], 0.95)
+        note = f"{volume.many} messages, other words each time; a page of 20 with its excerpts"
+        shown = f"p50 {ms(ours)}, p95 {ms(high)}"
+        yield Row(f"search: {name}", shown, f"primary-key read {ms(read)}", ours / read, note=note)
+    yield _beside_a_scan(bed, volume, searching)
+    high = percentile(spent, 0.95)
+    must, aim = (300, 100) if volume.many >= AT_MOST else (None, None)
+    note = f"{volume.many} messages, all questions, {len(spent)} searches; the slowest took {ms(max(spent))}"
+    shown = f"p50 {ms(median(spent))}, p95 {ms(high)}"
+    yield Row("search, p95", shown, "", high * 1000, "ms", must, aim, note=note)
+
+
+def _questions(bed: Bed, volume: Volume) -> Iterator[tuple[Company, str, Ask]]:
+    """Whom is asked what, and the question of each round."""
+    words = vocabulary(WORDS)
+    business = SAID_OFTEN[33:130]
+    now = datetime.now(UTC)
+    year_ago = {"since": now - timedelta(days=735), "before": now - timedelta(days=728)}
+    with bed.database.transaction(volume.big.id) as tx:
+        longest: UUID = tx.value(LONGEST)
+
+    def often(turn: int) -> str:
+        return business[turn * 7 % len(business)]
+
+    def seldom(turn: int) -> str:
+        return words[4_000 + 97 * turn]
+
+    texts: dict[str, Callable[[int], str]] = {
+        "a word of very few messages": lambda turn: words[-1 - 101 * turn],
+        "a seldom word": seldom,
+        "a word of one message in a thousand": lambda turn: words[500 + 13 * turn],
+        "a common word": often,
+        "a word of every tenth message": lambda turn: SAID_OFTEN[2 + turn % 30],
+        "two common words": lambda turn: f"{often(turn)} {often(turn + 3)}",
+        "a common word and a seldom one": lambda turn: f"{often(turn)} {seldom(turn)}",
+        "two words that never meet": lambda turn: f"{words[-2 - 31 * turn]} {seldom(turn)}",
+        "neighbours in quotes": lambda turn: f'"{often(turn)} {often(turn + 1)}"',
+        "a plural without its accent": lambda turn: PLURALS[turn % len(PLURALS)],
+        "the beginning of seldom words": lambda turn: words[700 + 89 * turn][:5],
+        "the first three letters of many": lambda turn: words[700 + 89 * turn][:3],
+        "a whole number": lambda turn: str(1_000_000 + (volume.many // 100 * turn) // 4 * 4),
+        "four digits of numbers": lambda turn: str(1_234 + 331 * turn),
+        "a contact's name": lambda turn: f"{FIRST_NAMES[turn % len(FIRST_NAMES)]} {LAST_NAMES[turn % len(LAST_NAMES)]}",
+        "nothing that was ever said": lambda turn: f"nirgendwo{turn}",
     }
 
-    def ask(text: str) -> Callable[[], object]:
-        return lambda: searching.search(agent, Search(text), None, 20, messages=True, contacts=True)
+    def plain(text: Callable[[int], str], **filters: Any) -> Ask:
+        return lambda turn: replace(Search(text(turn)), **filters)
 
-    def scan(text: str) -> Callable[[], object]:
-        def work() -> object:
-            with bed.database.transaction(company.id) as tx:
-                return tx.rows(SCAN, pattern=f"%{text}%")
-
-        return work
-
-    spent: list[float] = []
-    for name, text in questions.items():
-        found = interleave({"ours": timed(ask(text)), "scan": timed(scan(text))}, bed.size(12, 5))
-        spent += found["ours"]
-        ours, scanned = median(found["ours"]), median(found["scan"])
-        note = f"{many} messages; a page of 20 with its excerpts; the scan finds neither stems nor accents"
-        yield Row(f"search: {name}", ms(ours), f"scan {ms(scanned)}", ours / scanned, note=note)
-    high = percentile(spent, 0.95)
-    note = f"{many} messages, all questions"
-    must, aim = (300, 100) if many >= 10_000_000 else (None, None)
-    yield Row("search, p95", ms(high), "", high * 1000, "ms", must, aim, note=note)
+    for name, text in texts.items():
+        yield volume.big, name, plain(text)
+    yield volume.big, "a common word, one week two years ago", plain(often, **year_ago)
+    yield volume.big, "a seldom word, one week two years ago", plain(seldom, **year_ago)
+    yield volume.big, "a seldom word, one number of two", plain(seldom, integration_id=volume.big.integration_id)
+    yield volume.big, "a common word, in the longest conversation", plain(often, conversation_id=longest)
+    for name in ("a common word", "a seldom word", "the first three letters of many"):
+        yield volume.small, f"{name}, in the small company beside it", plain(texts[name])
 
 
-def _fill(bed: Bed, company: Company, many: int) -> None:
-    given = {"tenant_id": company.id, "integration_id": company.integration_id}
+def _primary_key(bed: Bed, company: Company) -> Callable[[], object]:
     with bed.database.transaction(company.id) as tx:
-        conversation = tx.value(CONVERSATION, integration_id=company.integration_id)
-    with bed.administrator() as admin:
-        admin.execute(WORDS.encode(), {"common": COMMON.split(" "), "many": VOCABULARY})
-        admin.execute("create unique index on bench_words (n)")
-        admin.execute("analyze bench_words")
-        for first in range(1, many + 1, PIECE):
-            last = min(first + PIECE - 1, many)
-            size = {"first": first, "last": last, "total": many, "many": VOCABULARY}
-            admin.execute(FILL.encode(), {**given, "conversation_id": conversation, **size})
-        admin.execute("drop table bench_words")
+        message = tx.value(ANY)
+
+    def read() -> object:
+        with bed.database.transaction(company.id) as tx:
+            return tx.row(PRIMARY_KEY, id=message)
+
+    return read
+
+
+def _beside_a_scan(bed: Bed, volume: Volume, searching: Searching) -> Row:
+    agent = volume.big.agent()
+    word = vocabulary(WORDS)[20_000]
+
+    def scan() -> object:
+        with bed.database.transaction(volume.big.id) as tx:
+            tx.execute("set local statement_timeout = '10min'")
+            return tx.rows(SCAN, pattern=f"%{word}%")
+
+    def look() -> object:
+        return searching.search(agent, Search(word), None, 20, messages=True, contacts=True)
+
+    found = interleave({"ours": timed(look), "scan": timed(scan)}, 3)
+    ours, scanned = median(found["ours"]), median(found["scan"])
+    note = f"{volume.many} messages; the scan finds neither stems nor accents"
+    return Row("search: a rare word", ms(ours), f"scan {ms(scanned)}", ours / scanned, note=note)

@@ -5,6 +5,7 @@ somebody types. The one rule: a hint decides nothing, the rows do; only of typin
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from parley.domain.errors import ParleyError, Unavailable
 from parley.edge.records import partial_failure, put_off
 
 LOG = wiring.start_logging("message_sender")
+NOTE = partial(wiring.note_error, "outbound")
 SPARE_MILLISECONDS = 110_000
 """The slowest send of any adapter, and what follows it, must fit into what is left of the function's time."""
 
@@ -31,7 +33,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
                 _deliver(hint, context)
         except (ParleyError, ValueError, KeyError, TypeError) as error:
             failed.append(record)
-            put_off(wiring.outbound_queue(), record, error, LOG)
+            put_off(wiring.outbound_queue(), record, error, LOG, NOTE)
+        except Exception as error:
+            NOTE(record["body"], error)
+            raise
     return partial_failure(failed)
 
 

@@ -5,6 +5,7 @@ names a tenant, and at most a chunk of its connections; what there is to push, t
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from parley.domain.errors import ParleyError
 from parley.edge.records import partial_failure, put_off
 
 LOG = wiring.start_logging("realtime_pusher")
+NOTE = partial(wiring.note_error, "push")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -26,7 +28,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
                 followed.add(record["body"])
         except (ParleyError, ValueError, KeyError, TypeError) as error:
             failed.append(record)
-            put_off(wiring.push_queue(), record, error, LOG)
+            put_off(wiring.push_queue(), record, error, LOG, NOTE)
+        except Exception as error:
+            NOTE(record["body"], error)
+            raise
     LOG.info("hints followed", extra={"hints": len(event["Records"]), "failed": len(failed)})
     return partial_failure(failed)
 

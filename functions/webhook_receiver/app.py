@@ -5,6 +5,7 @@ on the way.
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,16 @@ wiring.load_for_webhooks()
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer one request of the HTTP API (payload 2.0)."""
+    began = time.perf_counter()
+    answer = _take(event)
+    if event["requestContext"]["http"]["method"] != "GET":
+        rejected = int(400 <= answer["statusCode"] < 500)
+        ms = round((time.perf_counter() - began) * 1000, 2)
+        wiring.meter().together({"webhook.received": 1, "webhook.rejected": rejected, "webhook.ack.latency": ms})
+    return answer
+
+
+def _take(event: dict[str, Any]) -> dict[str, Any]:
     correlation_id = wiring.new_id()
     provider, integration_id, token = read_address(event)
     about = {"correlation_id": str(correlation_id), "provider": provider[:40], "integration_id": integration_id[:40]}

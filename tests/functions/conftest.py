@@ -45,6 +45,15 @@ class Relay(BaseHTTPRequestHandler):
     aws: Aws
 
     def do_POST(self) -> None:
+        self._pass_on()
+
+    def do_GET(self) -> None:
+        self._pass_on()
+
+    def do_PUT(self) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         service = self.headers["authorization"].split("/")[3]
         self.aws.relayed.append((service, {name.lower(): value for name, value in self.headers.items()}))
@@ -52,7 +61,10 @@ class Relay(BaseHTTPRequestHandler):
             self._answer(503, b"{}")
             return
         headers = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection"}}
-        answer = requests.post(f"https://{service}.{REGION}.amazonaws.com/", data=body, headers=headers, timeout=10)
+        # Only Lambda's calls of these are told apart by their path.
+        path = self.path if service == "lambda" else "/"
+        url = f"https://{service}.{REGION}.amazonaws.com{path}"
+        answer = requests.request(self.command, url, data=body, headers=headers, timeout=10)
         self._answer(answer.status_code, answer.content)
 
     def _answer(self, status: int, body: bytes) -> None:
@@ -74,6 +86,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETSMANAGER", url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_MONITORING", url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", url)
         direct = {"sqs": f"https://sqs.{REGION}.amazonaws.com", "sm": f"https://secretsmanager.{REGION}.amazonaws.com"}
         account = Aws(
             url,

@@ -20,7 +20,7 @@ from parley.cloud.ports import Queue as QueuePort
 from parley.cloud.ports import Secrets as SecretsPort
 from parley.cloud.s3 import Bucket
 from parley.cloud.secrets import TERM_SECONDS, Secrets
-from parley.cloud.signing import Credentials, ambient_credentials, sign
+from parley.cloud.signing import Credentials, ambient_credentials, canonical_query, sign
 from parley.cloud.sqs import Queue
 from parley.domain.errors import NotFound, TooLarge, Unavailable
 
@@ -37,9 +37,10 @@ def make_queue(aws: Any) -> str:
     segments=st.lists(WORDS, max_size=3),
     value=st.text("ab  1;=é", max_size=10),
     body=st.binary(max_size=40),
+    asked=st.dictionaries(WORDS, WORDS, max_size=3),
 )
 def test_our_signature_is_the_one_botocore_makes(
-    service: str, token: str | None, segments: list[str], value: str, body: bytes
+    service: str, token: str | None, segments: list[str], value: str, body: bytes, asked: dict[str, str]
 ) -> None:
     from urllib.parse import quote
 
@@ -55,8 +56,10 @@ def test_our_signature_is_the_one_botocore_makes(
         headers=headers,
         body=body,
         now=datetime.now(UTC),
+        query=canonical_query(asked),
     )
-    request = AWSRequest("POST", f"https://host.example:8080{path}", headers=headers, data=body)
+    query = f"?{canonical_query(asked)}" if asked else ""
+    request = AWSRequest("POST", f"https://host.example:8080{path}{query}", headers=headers, data=body)
     oracle = SigV4Auth(BotocoreCredentials("AKID", "sEcReT", token), service, "sa-east-1")
     request.context["timestamp"] = ours["x-amz-date"]
     request.headers["X-Amz-Date"] = ours["x-amz-date"]

@@ -236,3 +236,16 @@ def test_no_outcome_logs_a_body_a_token_or_a_header(
     assert ID in shown
     assert CANARY not in shown
     assert TOKEN not in shown
+
+
+def test_each_post_is_measured_and_what_is_refused_counts_as_rejected(
+    receiver: ModuleType, aws: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver.handler(event(b"{}"), None)
+    receiver.handler(event(b"{}", token="3.wrong"), None)
+    aws.down.add("sqs")
+    receiver.handler(event(b"{}"), None)
+    receiver.handler(event(method="GET", query={}), None)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [(line["webhook.received"], line["webhook.rejected"]) for line in lines] == [(1, 0), (1, 1), (1, 0)]
+    assert all(line["webhook.ack.latency"] > 0 for line in lines)

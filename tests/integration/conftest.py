@@ -17,7 +17,7 @@ import pytest
 
 from parley.cloud.ports import Bucket
 from parley.cloud.sealing import Sealer
-from parley.domain.errors import NotFound, Unavailable
+from parley.domain.errors import NotFound, TooLarge, Unavailable
 from parley.domain.identity import Address
 from parley.domain.outgoing import Accepted, Draft, Outcome, Target, Upload
 from parley.domain.principal import Principal
@@ -94,7 +94,9 @@ class MemoryBucket:
     def get(self, key: str, limit: int) -> bytes:
         if key not in self.objects:
             raise NotFound
-        return self.objects[key][:limit]
+        if len(self.objects[key]) > limit:
+            raise TooLarge
+        return self.objects[key]
 
     def delete(self, key: str) -> None:
         self.objects.pop(key, None)

@@ -9,9 +9,16 @@ from typing import Any
 import psycopg
 import pytest
 
-# Without a tenant: the operator's strays, the keys of the tokens' issuer, and the migration tool's own bookkeeping,
-# which the functions cannot touch.
-NO_TENANT = {"strays", "issuer_keys"}
+# Without a tenant, and what their keys begin with: the operator's strays, the keys of the tokens' issuer, how the
+# housekeeper's steps went. And the migration tool's own bookkeeping, which the functions cannot touch.
+NO_TENANT = {
+    "strays": "id",
+    "issuer_keys": "url",
+    "housekeeping": "step",
+    "last_errors": "queue",
+    "queue_pauses": "queue",
+    "health_cursors": "source",
+}
 BOOKKEEPING = {"_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock"}
 
 
@@ -42,9 +49,8 @@ def test_every_tenant_table_begins_its_primary_key_with_the_tenant(catalog: Any)
         " where c.relnamespace = 'public'::regnamespace"
     )
     first = {name: column for name, column in rows if name in tables(catalog)}
-    assert first.pop("strays") == "id"
     assert first.pop("tenants") == "id"
-    assert first.pop("issuer_keys") == "url"
+    assert {name: first.pop(name) for name in NO_TENANT} == NO_TENANT
     assert set(first) == tables(catalog).keys() - {*NO_TENANT, "tenants"}
     assert {name for name, column in first.items() if column != "tenant_id"} == set()
 
@@ -64,7 +70,7 @@ def test_every_unique_and_foreign_key_contains_the_tenant(catalog: Any) -> None:
         " join pg_class c on c.oid = i.indrelid where i.indisunique and c.relnamespace = 'public'::regnamespace"
     )
     lacking = {row[0] for row in indexes if row[1] in tables(catalog) and "tenant_id" not in row[2]}
-    assert lacking == {"strays_pkey", "tenants_pkey", "issuer_keys_pkey"}
+    assert lacking == {f"{name}_pkey" for name in (*NO_TENANT, "tenants")}
 
 
 def test_every_policy_checks_what_is_written_too(catalog: Any) -> None:
@@ -106,6 +112,7 @@ def test_the_functions_role_is_no_superuser_owns_nothing_and_cannot_truncate(cat
     assert grants == []
     assert catalog(f"select has_table_privilege('{role}', 'strays', 'select')") == [(False,)]
     assert catalog(f"select has_table_privilege('{role}', 'issuer_keys', 'select')") == [(False,)]
+    assert catalog(f"select has_table_privilege('{role}', 'last_errors', 'select')") == [(False,)]
     assert catalog(f"select has_table_privilege('{role}', 'audit', 'update, delete')") == [(False,)]
 
 

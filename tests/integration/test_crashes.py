@@ -20,7 +20,9 @@ from uuid import UUID
 import pytest
 
 from parley.domain.errors import Unavailable
+from parley.domain.metrics import unmeasured
 from parley.services.housekeep import Housekeeper
+from parley.services.sweep import Reach, net
 from parley.store.database import Database
 
 if TYPE_CHECKING:
@@ -248,8 +250,8 @@ def test_a_bucket_that_is_away_keeps_no_listener_and_no_message_waiting(
             "update messages set created_at = now() - interval '1 minute', updated_at = now() - interval '1 minute'"
         )
     a_while = timedelta(seconds=30)
-    housekeeper = Housekeeper(
-        database,
+    reach = Reach(
+        database=database,
         inbound=queue,
         outbound=queue,
         media=queue,
@@ -258,6 +260,6 @@ def test_a_bucket_that_is_away_keeps_no_listener_and_no_message_waiting(
         silent_for=a_while,
         stuck_for=a_while,
     )
-    with pytest.raises(Unavailable):
-        housekeeper.sweep()
+    swept = Housekeeper(database, unmeasured, net(reach)).sweep()
+    assert swept.failed.keys() == {"spool"}
     assert (len(queue.sent), woken) == (1, [tenant_id])

@@ -39,6 +39,10 @@ select %(tenant_id)s, %(message_id)s, %(integration_id)s, %(id)s, 1, 'incoming',
 """
 
 
+def nobody(_tenant: UUID) -> None:
+    """There is nobody to wake."""
+
+
 class Office:
     """A company whose conversations go round."""
 
@@ -227,3 +231,32 @@ def test_ten_who_give_at_once_give_nobody_more_than_they_have_room_for(
     given = in_threads([office.give, office.look] * 5)
     assert sum(given) == 4
     assert Counter(office.whose(id_) for id_ in waiting) == {agent.id: 2, bruno.id: 2, None: 16}
+
+
+def test_what_somebody_put_back_is_given_to_nobody_by_turns_until_it_is_taken_or_resolved(
+    office: Office, agent: Principal, bruno: Principal
+) -> None:
+    assigning, changing = Assigning(office.database, nobody), Changing(office.database, nobody)
+    office.come(agent)
+    put_back = office.write()
+    office.look()
+    assigning.assign(bruno, put_back, None, uuid4())
+    assert (office.give(), office.look(), office.whose(put_back)) == (0, 0, None)
+    waiting = office.write()
+    assert (office.give(), office.whose(waiting), office.whose(put_back)) == (1, agent.id, None)
+    changing.change(bruno, put_back, {"status": "resolved"}, uuid4())
+    changing.change(bruno, put_back, {"status": "open"}, uuid4())
+    assert (office.give(), office.whose(put_back)) == (1, agent.id), "it is another matter by now"
+
+
+def test_what_was_put_back_after_it_was_resolved_is_given_when_the_customer_writes_again(
+    office: Office, agent: Principal
+) -> None:
+    assigning, changing = Assigning(office.database, nobody), Changing(office.database, nobody)
+    office.come(agent)
+    conversation_id = office.write()
+    office.look()
+    changing.change(agent, conversation_id, {"status": "resolved"}, uuid4())
+    assigning.assign(agent, conversation_id, None, uuid4())
+    changing.change(agent, conversation_id, {"status": "open"}, uuid4())
+    assert (office.give(), office.whose(conversation_id)) == (1, agent.id)

@@ -280,6 +280,19 @@ def test_a_hint_that_comes_again_finds_nothing_to_do(room: Room) -> None:
     assert (room.gateway.opened, room.updates()) == (1, 1)
 
 
+def test_a_file_whose_message_was_erased_while_it_came_leaves_nothing_behind(room: Room) -> None:
+    media_id = room.receive(picture())
+
+    def erased_meanwhile() -> Iterator[bytes]:
+        yield PNG
+        with room.database.transaction(room.tenant) as tx:
+            tx.execute("delete from attachments where id = %(id)s", id=media_id)
+
+    room.gateway.file = erased_meanwhile
+    assert room.fetch(media_id) == "nothing"
+    assert room.shelf.objects == {}
+
+
 def test_the_same_file_twice_is_stored_once(room: Room) -> None:
     first, second = room.receive(picture()), room.receive(picture())
     assert [room.fetch(first), room.fetch(second)] == ["stored", "stored"]

@@ -16,8 +16,8 @@ from parley.domain.principal import Principal
 from parley.services.act import Acting
 from parley.services.catch_up import events_after
 from parley.services.meet import Partner
+from parley.services.schedule import hint_due
 from parley.services.send import SendRequest, SendResult, write_first
-from parley.services.tend import Tending
 from parley.store.views import load_conversations
 
 from .conftest import Desk, MemoryQueue
@@ -32,9 +32,9 @@ def acting(desk: Desk, sealer: Sealer) -> Acting:
 
 
 @pytest.fixture
-def tending(desk: Desk, queue: MemoryQueue) -> Tending:
-    """What the clock does, wired."""
-    return Tending(desk.database, queue, lambda _tenant: None, timedelta(seconds=30))
+def hint_at_due(desk: Desk, queue: MemoryQueue) -> Callable[[], int]:
+    """The housekeeper's look at messages for later."""
+    return lambda: hint_due(desk.database, queue, timedelta(seconds=30), 500)
 
 
 def conversation(desk: Desk) -> dict[str, Any]:
@@ -144,20 +144,20 @@ def test_a_message_for_later_can_be_changed_and_called_off_until_its_time(desk: 
 
 
 def test_the_clock_hints_once_at_what_is_due_soon_and_again_at_what_was_forgotten(
-    desk: Desk, tending: Tending, queue: MemoryQueue
+    desk: Desk, hint_at_due: Callable[[], int], queue: MemoryQueue
 ) -> None:
     desk.send("Later", scheduled_at=datetime.now(UTC) + IN_AN_HOUR)
     queue.sent.clear()
-    assert (tending.tend(), queue.sent) == (0, [])
+    assert (hint_at_due(), queue.sent) == (0, [])
     make_time_pass(desk, timedelta(minutes=50))
-    assert (tending.tend(), tending.tend()) == (1, 0)
+    assert (hint_at_due(), hint_at_due()) == (1, 0)
     ((body, _, delay),) = queue.sent
     assert json.loads(body)["conversationId"] == str(desk.conversation_id)
     assert 500 < delay <= 600
     make_time_pass(desk, timedelta(minutes=11))
-    assert tending.tend() == 1, "its hint was lost"
+    assert hint_at_due() == 1, "its hint was lost"
     assert desk.deliver() == 1
-    assert tending.tend() == 0
+    assert hint_at_due() == 0
 
 
 @pytest.fixture

@@ -20,16 +20,15 @@ from parley.domain.principal import Principal
 from parley.services.act import Acting
 from parley.services.assign import Assigning
 from parley.services.catch_up import events_after
-from parley.services.change import Changing
+from parley.services.change import Changing, wake_snoozed
 from parley.services.keep_contacts import Contacts
 from parley.services.process import Processor
 from parley.services.read_more import MessageFilter, Reading
-from parley.services.tend import Tending
 from parley.store.conversations import compact_counts
 from parley.store.database import Database
 from parley.store.views import load_conversations
 
-from .conftest import ACCOUNT, Desk, MemoryQueue, ScriptedGateway, meta_body, text_message
+from .conftest import ACCOUNT, Desk, ScriptedGateway, meta_body, text_message
 
 InThreads = Callable[[Sequence[Callable[[], object]]], list[Any]]
 RACES = 200
@@ -132,17 +131,16 @@ def test_reading_counters_reads_no_conversation(database_url: str, tenant: UUID)
 
 
 def test_a_snooze_ends_by_the_clock_or_when_the_customer_writes_and_the_timeline_says_which(
-    desk: Desk, queue: MemoryQueue, processor: Processor, door: Any
+    desk: Desk, processor: Processor, door: Any
 ) -> None:
     changing, reading = Changing(desk.database, nobody), Reading(desk.database)
-    tending = Tending(desk.database, queue, nobody, timedelta(seconds=30))
     soon = datetime.now(UTC) + timedelta(hours=1)
     changing.change(desk.agent, desk.conversation_id, {"status": "snoozed", "snoozed_until": soon}, uuid4())
-    tending.tend()
+    assert wake_snoozed(desk.database, nobody, 500) == 0
     assert view_of(desk)["status"] == "snoozed"
     with desk.database.transaction(desk.agent.tenant_id) as tx:
         tx.execute("update conversations set snoozed_until = now()")
-    assert (tending.tend(), tending.tend()) == (1, 0)
+    assert [wake_snoozed(desk.database, nobody, 500) for _ in range(2)] == [1, 0]
     assert (view_of(desk)["status"], view_of(desk)["snoozedUntil"]) == ("open", None)
     changing.change(desk.agent, desk.conversation_id, {"status": "snoozed"}, uuid4())
     processor.process([door(meta_body(messages=[text_message("wamid.2", "5511987654321", "Hello?", 3000)]))])

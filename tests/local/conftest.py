@@ -83,8 +83,8 @@ def start_stack(tmp_path: Path) -> Iterator[StartStack]:
     """Start a stack of the test's own, as often as it likes; the directory is the same each time."""
     started: list[RunningStack] = []
 
-    def start(*arguments: str, port: int | None = None, ready: bool = True) -> RunningStack:
-        running = launch(tmp_path / "local", *arguments, port=port)
+    def start(*arguments: str, port: int | None = None, ready: bool = True, project: Path = ROOT) -> RunningStack:
+        running = launch(tmp_path / "local", *arguments, port=port, project=project)
         started.append(running)
         if ready:
             running.wait_until_ready()
@@ -95,15 +95,26 @@ def start_stack(tmp_path: Path) -> Iterator[StartStack]:
         end(running)
 
 
-def launch(directory: Path, *arguments: str, port: int | None = None) -> RunningStack:
-    """Start a stack without waiting for it."""
+def launch(
+    directory: Path,
+    *arguments: str,
+    port: int | None = None,
+    project: Path = ROOT,
+    database_url: str | None = None,
+) -> RunningStack:
+    """Start a stack without waiting for it; `project`: the checkout it runs, or a copy of one; `database_url`: another
+    Postgres than its own.
+    """
     chosen = port or free_port()
     (directory / "demo.json").unlink(missing_ok=True)  # a stack that was killed leaves it
     environment = {**os.environ, "PORT": str(chosen), "PARLEY_LOCAL_DIR": str(directory)}
     environment.pop("DATABASE_URL", None)
+    environment |= {"DATABASE_URL": database_url} if database_url else {}
+    if project != ROOT:
+        environment["PYTHONPATH"] = f"{project}{os.pathsep}{project / 'layers/shared'}"
     process = subprocess.Popen(
         [sys.executable, "-m", "local", *arguments],
-        cwd=ROOT,
+        cwd=project,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -53,10 +53,13 @@ def real_ids(running: RunningStack, token: str) -> dict[str, str]:
         http.post("/simulator/messages", json={**told, "name": "Bia"}).raise_for_status()
         poll_until(lambda: http.get("/v1/conversations").json()["data"])
         (conversation,) = http.get("/v1/conversations").json()["data"]
+        nobody = http.post("/v1/contacts", json={"phone": "+5511955550178"}).raise_for_status().json()["data"]
     return {
         "conversations": conversation["id"],
         "messages": conversation["lastMessage"]["id"],
         "contacts": conversation["contact"]["id"],
+        # The one that is erased, or nothing would be left of the conversation.
+        "delete contacts": nobody["id"],
         # Another line than the conversation's: its credentials are about to be replaced by nonsense.
         "integrations": tenant["integrations"][-1]["id"],
         "users": tenant["users"][0]["id"],
@@ -71,9 +74,10 @@ def document_about(ids: dict[str, str]) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(text)
     for path, methods in document["paths"].items():
         room = path.split("/")[2] if path.startswith("/v1/") else ""
-        for operation in methods.values():
+        for method, operation in methods.items():
             for parameter in operation.get("parameters", []):
                 kind = "users" if parameter["name"] == "userId" else room
+                kind = f"{method} {kind}" if f"{method} {kind}" in ids else kind
                 if parameter["in"] == "path" and kind in ids:
                     parameter["example"] = ids[kind]
     return document

@@ -19,6 +19,7 @@ from local.http_api import HttpApi
 from local.http_wire import Client
 from local.inline import InlinePool
 from local.options import HOST
+from local.pump_control import PumpControl
 from local.server import Server
 from local.sqs import SqsDoor
 from local.websocket import WebSocketApi
@@ -80,7 +81,8 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
     toys = bundle(function)
     sockets = WebSocketApi(toys, pools, "here", CLOCK)
     nowhere = Client(HOST, 1)
-    server = Server(Gateway(HttpApi(toys, pools, "here"), sockets, SqsDoor(nowhere, lambda _, __: None), sockets))
+    door = SqsDoor(nowhere, lambda _, __: None)
+    server = Server(Gateway(HttpApi(toys, pools, "here"), sockets, door, PumpControl({}), sockets))
     port = socket.socket()
     port.bind((HOST, 0))
     serving = asyncio.create_task(server.serve(sockets=[port]))

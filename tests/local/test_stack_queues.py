@@ -13,7 +13,8 @@ from local.aws import MiniStack
 from local.bundle import Function, QueueReader
 from local.http_wire import Client
 from local.options import HOST, Options
-from local.pump import Message, Pump, ReadAhead, failed_ids
+from local.pump import Pump, failed_ids
+from local.read_ahead import Message, ReadAhead
 from local.runtime import FunctionPool, Outcome
 from local.sandbox import Sandboxes
 from local.sqs import Sqs

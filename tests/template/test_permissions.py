@@ -9,12 +9,20 @@ import pytest
 OfType = Callable[[str], dict[str, Any]]
 
 
+# Reads that AWS lets nobody narrow: which event source reads a queue, and what CloudWatch counted.
+UNNARROWED = {"lambda:ListEventSourceMappings", "cloudwatch:GetMetricData"}
+
+
 def statements(of_type: OfType) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every statement of every role's policies."""
+    """Every statement of every role's policies, those beside the roles too."""
     for name, role in of_type("AWS::IAM::Role").items():
         for policy in role.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement
+    for policy in of_type("AWS::IAM::Policy").values():
+        for role in policy["Roles"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield role["Ref"], statement
 
 
 def listed(value: object) -> list[Any]:
@@ -28,7 +36,26 @@ def granted(of_type: OfType, role: str) -> set[str]:
 
 
 def test_no_statement_reaches_every_resource(of_type: OfType) -> None:
-    assert [name for name, item in statements(of_type) if "*" in listed(item["Resource"])] == []
+    wide = [(name, item["Action"]) for name, item in statements(of_type) if "*" in listed(item["Resource"])]
+    assert [name for name, action in wide if not set(listed(action)) <= UNNARROWED] == []
+    assert {name for name, _ in wide} == {"QueueProcessorRole", "AdminApiRole", "HousekeeperRole"}
+
+
+def test_who_watches_over_a_queue_can_pause_its_own_event_sources_only(of_type: OfType) -> None:
+    mappings = {f"${{{name}}}" for name in of_type("AWS::Lambda::EventSourceMapping")}
+    changed = {
+        resource["Fn::Sub"].rpartition(":")[2]
+        for _, item in statements(of_type)
+        if "lambda:UpdateEventSourceMapping" in listed(item["Action"])
+        for resource in listed(item["Resource"])
+    }
+    assert changed == mappings
+    (own,) = [
+        item["Resource"]
+        for name, item in statements(of_type)
+        if name == "QueueProcessorRole" and "lambda:UpdateEventSourceMapping" in listed(item["Action"])
+    ]
+    assert own["Fn::Sub"].endswith(":${QueueProcessorInbound}")
 
 
 def test_no_statement_allows_a_whole_service_or_says_what_is_not_allowed(of_type: OfType) -> None:
@@ -91,18 +118,39 @@ def test_nobody_else_takes_from_a_queue(of_type: OfType) -> None:
     assert takers == consumers | {"HousekeeperRole"}
 
 
-def test_only_what_is_on_its_way_can_be_deleted_from_the_bucket(of_type: OfType) -> None:
+def test_only_what_is_on_its_way_past_its_term_or_erased_can_be_deleted_from_the_bucket(of_type: OfType) -> None:
     places = {
         resource["Fn::Sub"].removeprefix("${Bucket.Arn}/").partition("/")[0]
         for _, item in statements(of_type)
         if "s3:DeleteObject" in listed(item["Action"])
         for resource in listed(item["Resource"])
     }
-    assert places == {"spool", "uploads", "arriving"}
+    assert places == {"spool", "uploads", "arriving", "payloads", "*"}
+    erasers = {
+        name
+        for name, item in statements(of_type)
+        if {"Fn::Sub": "${Bucket.Arn}/*/media/*"} in listed(item["Resource"])
+        and "s3:DeleteObject" in listed(item["Action"])
+    }
+    assert erasers == {"AdminApiRole", "HousekeeperRole", "QueueProcessorRole", "MediaFetcherRole"}
 
 
-def test_plain_connections_to_the_bucket_are_refused(of_type: OfType) -> None:
-    (policy,) = of_type("AWS::S3::BucketPolicy").values()
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    assert statement["Effect"] == "Deny"
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+def test_tombstones_are_written_by_who_erases_in_a_versioned_bucket_and_deleted_by_nobody(of_type: OfType) -> None:
+    deeds = {
+        (name, action)
+        for name, item in statements(of_type)
+        if "Tombstones" in json.dumps(item["Resource"])
+        for action in listed(item["Action"])
+    }
+    assert deeds == {("AdminApiRole", "s3:PutObject"), ("HousekeeperRole", "s3:PutObject")}
+    bucket = of_type("AWS::S3::Bucket")["Tombstones"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_plain_connections_to_the_buckets_are_refused(of_type: OfType) -> None:
+    policies = of_type("AWS::S3::BucketPolicy").values()
+    assert {policy["Bucket"]["Ref"] for policy in policies} == set(of_type("AWS::S3::Bucket"))
+    for policy in policies:
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert statement["Effect"] == "Deny"
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}

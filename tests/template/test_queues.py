@@ -78,11 +78,13 @@ def test_a_message_stays_hidden_for_six_timeouts_of_its_consumer(of_type: OfType
         assert queues[queue]["VisibilityTimeout"] >= 6 * functions[function]["Timeout"], queue
 
 
-def test_the_bucket_is_encrypted_private_and_never_expires_the_spool(of_type: OfType) -> None:
+def test_the_buckets_are_encrypted_and_private_and_never_expire_the_spool_or_a_tombstone(of_type: OfType) -> None:
     buckets = of_type("AWS::S3::Bucket")
     assert buckets
     for bucket in buckets.values():
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-        expiring = [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
-        assert [rule["Prefix"] for rule in expiring] == ["payloads/", "uploads/", "arriving/"]
+    rules = buckets["Bucket"]["LifecycleConfiguration"]["Rules"]
+    expiring = [rule for rule in rules if "ExpirationInDays" in rule]
+    assert [rule["Prefix"] for rule in expiring] == ["payloads/", "uploads/", "arriving/"]
+    assert "LifecycleConfiguration" not in buckets["Tombstones"], "a tombstone holds for ever"

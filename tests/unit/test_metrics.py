@@ -48,11 +48,39 @@ def test_a_meter_writes_to_standard_output(capsys: pytest.CaptureFixture[str]) -
     assert json.loads(capsys.readouterr().out)["realtime.reconnects"] == 1
 
 
-def test_the_names_are_those_that_dashboards_know() -> None:
-    assert set(UNITS) >= {
+def test_what_happened_together_is_one_line() -> None:
+    written: list[str] = []
+    Meter("prod", written.append).together({"api.requests": 1, "api.latency": 12.5})
+
+    (line,) = map(json.loads, written)
+    (described,) = line["_aws"]["CloudWatchMetrics"]
+    assert [metric["Name"] for metric in described["Metrics"]] == ["api.requests", "api.latency"]
+    assert (line["api.requests"], line["api.latency"], line["stage"]) == (1, 12.5, "prod")
+
+
+def test_the_names_are_those_that_dashboards_and_alarms_know() -> None:
+    assert set(UNITS) == {
+        "webhook.received",
+        "webhook.rejected",
+        "webhook.ack.latency",
+        "inbound.latency",
         "realtime.latency",
         "realtime.connections",
         "realtime.reconnects",
         "realtime.push.success",
         "realtime.push.failure",
+        "send.success",
+        "send.failure",
+        "send.latency",
+        "media.failure",
+        "api.requests",
+        "api.latency",
+        "queue.processing",
+        "queue.dead",
+        "webhook.parked",
+        "webhook.oldest.age",
+        "integration.unhealthy",
+        "housekeeper.run",
+        "database.unreachable",
     }
+    assert {UNITS[name] for name in UNITS if name.endswith("latency")} == {"Milliseconds"}

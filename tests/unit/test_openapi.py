@@ -9,8 +9,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from pydantic import ValidationError
 
 from parley import wiring
+from parley.edge import schemas_admin, schemas_working
+from parley.edge.schemas import BodyModel
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs/openapi.json"
 DOCUMENT = json.loads(wiring.openapi())
@@ -64,6 +67,25 @@ def test_every_example_is_what_its_schema_allows(what: str, schema: Any, example
         {**schema, "components": DOCUMENT["components"]}, format_checker=jsonschema.FormatChecker()
     )
     assert [error.message for error in validator.iter_errors(example)] == []
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [*schemas_admin.Patch.__subclasses__(), *schemas_working.Patch.__subclasses__()],
+    ids=lambda one: one.__name__,
+)
+def test_a_patch_takes_null_where_its_schema_does_and_fills_nothing_in(patch: type[BodyModel]) -> None:
+    schema = DOCUMENT["components"]["schemas"][patch.__name__]
+    assert schema["minProperties"] == 1
+    for name, field in schema["properties"].items():
+        assert "default" not in field, name
+        nullable = {"type": "null"} in field.get("anyOf", [])
+        try:
+            patch.model_validate({name: None})
+        except ValidationError:
+            assert not nullable, name
+        else:
+            assert nullable, name
 
 
 def test_every_reference_leads_somewhere() -> None:

@@ -21,10 +21,15 @@ class Settings:
     fast_clock: float = 1.0
     deployment_secret_arn: str = ""
     bucket_name: str = ""
+    tombstones_bucket_name: str = ""
     inbound_queue_url: str = ""
     outbound_queue_url: str = ""
     push_queue_url: str = ""
     media_queue_url: str = ""
+    inbound_dead_letters_url: str = ""
+    outbound_dead_letters_url: str = ""
+    push_dead_letters_url: str = ""
+    media_dead_letters_url: str = ""
     database_host: str = ""
     database_port: int = 5432
     database_name: str = "parley"
@@ -61,6 +66,15 @@ class Settings:
     max_typing_per_second: float = 1.0
     max_frame_bytes: int = 4096
     push_audience_limit: int = 250
+    event_days: int = 30
+    ledger_days: int = 30
+    attempt_days: int = 90
+    queue_figures_url: str = ""
+    admins_operate: str = "false"
+    breaker_minimum: int = 20
+    breaker_share: float = 0.5
+    breaker_window_seconds: float = 300.0
+    breaker_pause_seconds: float = 900.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

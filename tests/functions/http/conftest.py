@@ -234,7 +234,8 @@ def deployed(aws: Any, database_url: str, monkeypatch: pytest.MonkeyPatch) -> It
     place = urlsplit(database_url)
     deployment = json.dumps({"current": "1", "key_1": "k" * 32, "jwt_hs256": JWT_SECRET})
     login = json.dumps({"username": place.username, "password": place.password or "none"})
-    aws.s3.create_bucket(Bucket="parley-test", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for bucket in ("parley-test", "parley-tombstones"):
+        aws.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     environment = {
         "DEPLOYMENT_SECRET_ARN": aws.secrets.create_secret(Name="deployment", SecretString=deployment)["ARN"],
         "DATABASE_SECRET_ARN": aws.secrets.create_secret(Name="database", SecretString=login)["ARN"],
@@ -242,9 +243,12 @@ def deployed(aws: Any, database_url: str, monkeypatch: pytest.MonkeyPatch) -> It
         "DATABASE_PORT": str(place.port),
         "DATABASE_NAME": place.path[1:],
         "DATABASE_SSLMODE": "disable",
+        "INBOUND_QUEUE_URL": aws.sqs.create_queue(QueueName="inbound")["QueueUrl"],
         "OUTBOUND_QUEUE_URL": aws.sqs.create_queue(QueueName="outbound")["QueueUrl"],
         "PUSH_QUEUE_URL": aws.sqs.create_queue(QueueName="push")["QueueUrl"],
+        "MEDIA_QUEUE_URL": aws.sqs.create_queue(QueueName="media")["QueueUrl"],
         "BUCKET_NAME": "parley-test",
+        "TOMBSTONES_BUCKET_NAME": "parley-tombstones",
         "CONNECTIONS_URL": aws.url,
         "WEBSOCKET_URL": "wss://socket.example.com/live",
         "JWT_ISSUER": ISSUER,

@@ -168,7 +168,12 @@ def test_owners_are_made_and_changed_by_owners_and_one_stays(
 def test_what_agents_see_is_chosen_and_every_agents_rights_are_new(
     call: Callable[..., Reply], database: Database, agent: Principal, admin: Principal, integration: uuid.UUID
 ) -> None:
-    usual = {"agentsSee": "everything", "provisionAutomatically": False, "autoAssignment": {"mode": "off"}}
+    usual = {
+        "agentsSee": "everything",
+        "provisionAutomatically": False,
+        "autoAssignment": {"mode": "off"},
+        "retention": {"events": None, "ledger": None, "attempts": None},
+    }
     assert call("GET /v1/settings", by=agent).body["data"] == usual
     chosen = call("PATCH /v1/settings", body={"agentsSee": "integrations"})
     assert chosen.body["data"] == {**usual, "agentsSee": "integrations"}
@@ -182,7 +187,11 @@ def test_what_agents_see_is_chosen_and_every_agents_rights_are_new(
     assert rights(database, agent) == 2
     unknown = call("PATCH /v1/users/{id}", id=agent.id, body={"integrationIds": [str(uuid.uuid4())]})
     assert (unknown.status, unknown.body["errors"][0]["path"]) == (400, "integrationIds")
-    for bad in ({}, {"agentsSee": "nothing"}, {"agentsSee": None}, {"autoAssignment": {"mode": "x"}}, {"else": 1}):
+    kept = call("PATCH /v1/settings", body={"retention": {"ledger": 7}}).body["data"]["retention"]
+    assert kept == {"events": None, "ledger": 7, "attempts": None}
+    bad_terms = [{"retention": {"ledger": days}} for days in (0, 3651, "7", 1.5)]
+    worse = [{"autoAssignment": {"mode": "x"}}, {"retention": {"messages": 7}}, {"else": 1}]
+    for bad in ({}, {"agentsSee": "nothing"}, {"agentsSee": None}, *worse, *bad_terms):
         assert call("PATCH /v1/settings", body=bad).status == 400, bad
 
 
@@ -408,4 +417,5 @@ def test_agents_administer_nothing(call: Callable[..., Reply], agent: Principal,
     path = MappingProxyType({"id": str(uuid.uuid4())})
     refused = {route: call(route, by=agent, **path).status for route in api.declarations}
     allowed = {route for route, status in refused.items() if status != 403}
-    assert allowed == {"GET /v1/users", "GET /v1/settings", "GET /v1/integrations", "GET /v1/integrations/{id}"}
+    integrations = {"GET /v1/integrations", "GET /v1/integrations/{id}", "GET /v1/integrations/{id}/health"}
+    assert allowed == {"GET /v1/users", "GET /v1/settings", *integrations}

@@ -25,6 +25,7 @@ from parley.edge.routes_me import add_me_routes
 from parley.edge.routes_realtime import Realtime, add_realtime_routes
 from parley.services.catch_up import events_after, snapshot
 from parley.services.presence import presence, say_busy
+from parley.services.read_connections import connections
 from parley.services.read_inbox import Inbox
 from parley.services.recognise import Directory
 from parley.services.tickets import issue
@@ -50,6 +51,7 @@ def api(database: Database, authenticator: Authenticator) -> Api:
         snapshot=partial(snapshot, database),
         issue_ticket=lambda caller: issue(database, caller, SOCKET_URL, timedelta(seconds=30)),
         presence=lambda caller: presence(database, caller, Terms()),
+        connections=partial(connections, database),
     )
     add_realtime_routes(api, realtime)
     add_me_routes(api, lambda caller, busy: say_busy(database, caller, busy=busy))

@@ -6,14 +6,13 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from parley.cloud.issuer import fetch_keys
 from parley.domain.errors import Forbidden, ParleyError, Unauthenticated, Unavailable
@@ -23,56 +22,7 @@ from parley.edge.issuer_keys import COOLDOWN_SECONDS, TERM_SECONDS, IssuerKeys, 
 from parley.edge.tokens import ClaimPaths, Subject
 from parley.services.recognise import Directory
 from parley.store.database import Database
-
-ISSUER = "https://login.acme.example/pool"
-AUDIENCE = "parley"
-
-
-class Issuer:
-    """An identity provider: it signs, shows its keys, and can be down. Its time is told by hand."""
-
-    def __init__(self, algorithm: str = "RS256") -> None:
-        self.algorithm = algorithm
-        self.keys: dict[str, Any] = {}
-        self.asked = 0
-        self.down = False
-        self.now = 1000.0
-        self.kept: bytes | None = None
-        self.add("one")
-
-    def add(self, key_id: str) -> None:
-        """Begin to sign with a new key."""
-        small = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.keys[key_id] = small if self.algorithm == "RS256" else ec.generate_private_key(ec.SECP256R1())
-
-    def shown(self) -> bytes:
-        """The key set."""
-        listed = []
-        for key_id, key in self.keys.items():
-            encoder = jwt.algorithms.RSAAlgorithm if self.algorithm == "RS256" else jwt.algorithms.ECAlgorithm
-            listed.append({**encoder.to_jwk(key.public_key(), as_dict=True), "kid": key_id, "use": "sig"})
-        return json.dumps({"keys": listed}).encode()
-
-    def fetch(self) -> bytes:
-        """What is answered to whoever asks for the keys."""
-        self.asked += 1
-        if self.down:
-            raise Unavailable("down")
-        return self.shown()
-
-    def keep(self, document: bytes) -> None:
-        """What was last read."""
-        self.kept = document
-
-    def sign(self, claims: dict[str, Any], key_id: str | None = "one", key: Any = None, **header: Any) -> str:
-        """A token of these claims."""
-        headers = {**({"kid": key_id} if key_id else {}), **header}
-        return jwt.encode(claims, key or self.keys[key_id or "one"], self.algorithm, headers=headers)
-
-    def client(self) -> IssuerKeys:
-        """The keys as a function knows them that has just started."""
-        algorithm: Any = self.algorithm
-        return IssuerKeys(algorithm, self.fetch, kept=lambda: self.kept, keep=self.keep, clock=lambda: self.now)
+from tests.identity_provider import AUDIENCE, ISSUER, Issuer, attacks, claims
 
 
 @pytest.fixture(params=["RS256", "ES256"])
@@ -93,13 +43,6 @@ def reader(issuer: Issuer, **paths: str) -> Authenticator:
     return Authenticator(offline, never, ISSUER, AUDIENCE, claims=ClaimPaths(**paths), keys=issuer.client())
 
 
-def claims(**changes: Any) -> dict[str, Any]:
-    """Claims of somebody; one given as None is left out."""
-    now = int(time.time())
-    given = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ana", "iat": now, "exp": now + 600, **changes}
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
@@ -113,56 +56,6 @@ def test_a_token_under_a_key_of_the_issuer_is_believed(issuer: Issuer) -> None:
     found = reader(issuer).read(bearer(issuer.sign(claims())))
     assert isinstance(found, Subject)
     assert (found.issuer, found.subject, found.tenant_id) == (ISSUER, "ana", None)
-
-
-def attacks(issuer: Issuer) -> Iterator[tuple[str, str]]:
-    """Tokens that are not to be believed, by what is wrong with them."""
-    now, other = int(time.time()), Issuer(issuer.algorithm)
-    public = issuer.keys["one"].public_key()
-    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    yield "no signature at all", jwt.encode(claims(), "", algorithm="none", headers={"kid": "one"})
-    yield "the public key as a secret", hmac_signed(claims(), pem)
-    yield "the key set as a secret", hmac_signed(claims(), issuer.shown())
-    yield "an empty secret", hmac_signed(claims(), b"")
-    yield "somebody else's key under this id", other.sign(claims())
-    yield "a key that it brings itself", other.sign(claims(), None, other.keys["one"], jwk=json.loads(other.shown()))
-    yield "a key elsewhere", other.sign(claims(), None, other.keys["one"], jku="https://evil.example/keys")
-    yield "no key id, and another key", other.sign(claims(), None, other.keys["one"])
-    yield "a foreign issuer", issuer.sign(claims(iss="https://evil.example"))
-    yield "the issuer with a slash", issuer.sign(claims(iss=ISSUER + "/"))
-    yield "no issuer", issuer.sign(claims(iss=None))
-    yield "expired", issuer.sign(claims(exp=now - 60))
-    yield "no end", issuer.sign(claims(exp=None))
-    yield "not yet good", issuer.sign(claims(nbf=now + 600))
-    yield "of the future", issuer.sign(claims(iat=now + 600))
-    yield "for somebody else", issuer.sign(claims(aud="another"))
-    yield "for others, in a list", issuer.sign(claims(aud=["another", "third"]))
-    yield "for nobody", issuer.sign(claims(aud=None))
-    yield "no subject", issuer.sign(claims(sub=None))
-    yield "a company that is no id", issuer.sign(claims(tenant_id="' or 1=1"))
-    yield "an unknown critical header", issuer.sign(claims(), "one", crit=["x"], x=1)
-    yield "a key id that is a path", issuer.sign(claims(), "../one", issuer.keys["one"])
-    good = issuer.sign(claims())
-    yield (
-        "another body",
-        ".".join([good.split(".")[0], issuer.sign(claims(sub="bob")).split(".")[1], good.split(".")[2]]),
-    )
-    family = "ES256" if issuer.algorithm == "RS256" else "RS256"
-    yield "another algorithm", Issuer(family).sign(claims())
-
-
-def hmac_signed(body: dict[str, Any], secret: bytes) -> str:
-    """A token under HS256 with a secret that PyJWT would not sign with."""
-    import base64
-    import hashlib
-    import hmac
-
-    def part(value: bytes) -> str:
-        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-    head = part(json.dumps({"alg": "HS256", "typ": "JWT", "kid": "one"}).encode())
-    signed = f"{head}.{part(json.dumps(body).encode())}"
-    return f"{signed}.{part(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
 
 
 def test_no_forged_foreign_or_timed_out_token_is_believed_and_good_ones_go_on(issuer: Issuer) -> None:

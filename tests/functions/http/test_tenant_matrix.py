@@ -43,6 +43,7 @@ IDS = {
     "userId": "user",
     "mergeId": "merge",
     "mentions": "user",
+    "ids": "dead_letter",
 }
 """What an id in a body or a path is of, by its name."""
 ROOMS = {
@@ -50,14 +51,19 @@ ROOMS = {
     "canned-replies": "canned_reply",
     "contacts": "contact",
     "conversations": "conversation",
+    "dead": "dead_letter",
     "integrations": "integration",
     "labels": "label",
+    "ledger": "ledger_row",
     "media": "media",
     "messages": "message",
+    "replays": "replay",
     "users": "user",
 }
 """What `{id}` is of, by the word before it."""
-SEEN_BY_SIGHT = {"conversation", "message", "media"}
+WORDS = {"name": "inbound"}
+"""What in a path is no id."""
+SEEN_BY_SIGHT = {"contact", "conversation", "message", "media"}
 GATEWAY_AWAY = (502, 503)
 
 
@@ -96,7 +102,8 @@ class Route:
 
     def ids(self) -> list[str]:
         """What its path names."""
-        return [self.place(one["name"]) for one in self.operation.get("parameters", []) if one["in"] == "path"]
+        named = (one["name"] for one in self.operation.get("parameters", []) if one["in"] == "path")
+        return [self.place(name) for name in named if name not in WORDS]
 
 
 DOCUMENT = json.loads(wiring.openapi())
@@ -136,6 +143,16 @@ insert into attachments (tenant_id, id, message_id, kind, state, object_key, mim
 insert into labels (tenant_id, id, name) values (%(tenant_id)s, %(label)s, 'canary label');
 insert into canned_replies (tenant_id, id, shortcut, body) values (%(tenant_id)s, %(canned_reply)s, 'canary', 'canary');
 insert into api_keys (tenant_id, id, name, secret_hash, scopes) values (%(tenant_id)s, %(api_key)s, 'canary', '', '{}');
+insert into ledger (tenant_id, day, id, integration_id, provider, body_hash, headers, body, state, reason,
+    correlation_id, received_at)
+  values (%(tenant_id)s, current_date, %(ledger_row)s, %(integration)s, 'meta', '', '{}', 'canary', 'parked', 'canary',
+    %(ledger_row)s, now());
+insert into replays (tenant_id, id, asked, until, total, actor_kind, actor_id)
+  values (%(tenant_id)s, %(replay)s, '{"q": "canary"}', now(), 1, 'user', %(user)s);
+insert into dead_letters (tenant_id, id, queue, fingerprint, payload, error, first_failed_at)
+  values (%(tenant_id)s, %(dead_letter)s, 'inbound', '', jsonb_build_object('provider', 'meta', 'generation', 1,
+    'integrationId', %(integration)s, 'receivedAt', '2026-03-01T12:00:00Z', 'correlationId', %(dead_letter)s,
+    'headers', '{}'::jsonb, 'body', 'Y2FuYXJ5'), 'canary', now());
 """
 
 
@@ -167,6 +184,9 @@ def make_company(
             "label",
             "canned_reply",
             "api_key",
+            "dead_letter",
+            "ledger_row",
+            "replay",
             "merge",
         )
         things = {kind: new_id() for kind in kinds} | {"integration": make_integration(tenant), "user": agent.id}
@@ -203,7 +223,7 @@ def fire(deployed: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Reply]
 
     def send(route: Route, headers: Mapping[str, str], ids: Mapping[str, uuid.UUID], body: Any = None) -> Reply:
         names = [one["name"] for one in route.operation.get("parameters", []) if one["in"] == "path"]
-        path = {name: str(ids[route.place(name)]) for name in names}
+        path = {name: WORDS.get(name) or str(ids[route.place(name)]) for name in names}
         return ask(apis[route.key], event(route.key, path=path, headers=headers, body=body))
 
     return send

@@ -223,6 +223,44 @@ def test_followers_come_and_go(call: Call, thread: Thread, agent: Principal) -> 
     assert call(FOLLOW, thread.id, userId=uuid.uuid4()).status == 404
 
 
+def test_followers_are_shown_and_told_with_the_conversation_as_a_newer_one(
+    call: Call, thread: Thread, agent: Principal, told: Callable[[], list[dict[str, Any]]]
+) -> None:
+    ana = {"id": str(agent.id), "name": "Ana"}
+    before = call("GET /v1/conversations/{id}", thread.id).body["data"]
+    assert before["followers"] == []
+    call(FOLLOW, thread.id, userId=agent.id)
+    call(FOLLOW, thread.id, userId=agent.id)
+    followed = call("GET /v1/conversations/{id}", thread.id).body["data"]
+    assert (followed["followers"], followed["version"]) == ([ana], before["version"] + 1)
+    assert [(one["type"], one["conversation_id"]) for one in told()] == [("conversation.updated", thread.id)]
+    call(UNFOLLOW, thread.id, userId=agent.id)
+    call(UNFOLLOW, thread.id, userId=agent.id)
+    after = call("GET /v1/conversations/{id}", thread.id).body["data"]
+    assert (after["followers"], after["version"]) == ([], followed["version"] + 1)
+    assert len(told()) == 2
+
+
+def test_a_list_holds_what_somebody_follows(
+    call: Call,
+    thread: Thread,
+    integration: uuid.UUID,
+    agent: Principal,
+    make_conversation: Callable[..., Thread],
+    make_user: Callable[..., Principal],
+) -> None:
+    other, bruno = make_conversation(agent.tenant_id, integration), make_user(agent.tenant_id, "Bruno")
+    call(FOLLOW, thread.id, userId=agent.id)
+    call(FOLLOW, other.id, userId=bruno.id)
+
+    def followed(who: object) -> list[str]:
+        return [one["id"] for one in call("GET /v1/conversations", query={"follower": str(who)}).body["data"]]
+
+    assert followed("me") == [str(thread.id)]
+    assert followed(bruno.id) == [str(other.id)]
+    assert call("GET /v1/conversations", query={"follower": "none"}).status == 400
+
+
 def test_nothing_of_another_company_can_be_worked_on(
     call: Call,
     make_tenant: Callable[..., uuid.UUID],

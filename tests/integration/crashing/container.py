@@ -19,22 +19,30 @@ import httpx
 
 import parley.wiring
 from parley.cloud.ports import Bucket, Sealer
+from parley.domain.metrics import unmeasured
+from parley.domain.queues import QueueName
 from parley.domain.terms import Terms
 from parley.domain.tokens import DeploymentKeys
+from parley.edge.metrics import Meter
 from parley.providers.base import Provider
 from parley.providers.meta import Meta
 from parley.providers.patience import USUAL
 from parley.providers.registry import PROOFS
 from parley.services.accept import Intake
+from parley.services.breaker import Breaker, Limits
 from parley.services.deliver import AROUND_A_SEND, Deliverer
 from parley.services.distribute import Distributor
 from parley.services.fetch_media import PendingFile, hint_all
 from parley.services.housekeep import Housekeeper
 from parley.services.lost_accounts import resume
+from parley.services.note_errors import ErrorNotes
 from parley.services.outbox import Outbox
-from parley.services.process import Processor
+from parley.services.process import Processed, Processor
 from parley.services.push import Pusher
+from parley.services.replay import Replaying
+from parley.services.sweep import Reach, net
 from parley.services.take_apart import no_apps
+from parley.services.watch_queue import Watch
 from parley.store.database import Database
 from parley.store.ids import new_id
 from parley.store.push_leases import Chunk
@@ -47,6 +55,12 @@ FUNCTIONS = Path(__file__).parents[3] / "functions"
 LEASE = USUAL.longest + AROUND_A_SEND
 BACKOFF = timedelta(seconds=2)
 SILENCE = timedelta(seconds=75)
+STEPS = (
+    *("partitions", "stuck_sends", "unknown_sends", "spool"),
+    *("silent_connections", "lagging_listeners", "scheduled_messages"),
+)
+"""Of the housekeeper's steps those that concern the stories: texts in, and answers out. Each of them is a few more
+places where something can go wrong, and every place is tried."""
 
 MakeDeliverer = Callable[..., Any]
 
@@ -75,6 +89,16 @@ class Silence:
 
     def wake(self, tenant_id: UUID) -> None:
         """Tell nobody."""
+
+
+class Unwatched:
+    """Consumers that nobody pauses: what these stories park is less than trips the breaker."""
+
+    def pause(self, queue: QueueName) -> None:
+        """Nothing is paused."""
+
+    def resume(self, queue: QueueName) -> None:
+        """Nothing was paused."""
 
 
 class Container:
@@ -106,6 +130,8 @@ class Container:
             lease=LEASE,
             backoff=BACKOFF,
         )
+        self._notes = ErrorNotes(self._database)
+        self._watch = Watch(self._database, Unwatched(), Breaker(Limits()), "inbound")
         self._handlers: dict[str, ModuleType] = {}
 
     @property
@@ -134,11 +160,15 @@ class Container:
 
     def get_remaining_time_in_millis(self) -> int:
         """Lambda's own clock of an invocation."""
-        return self._outside.milliseconds_left
+        return 55_000 if self.life.doing == "housekeeper" else self._outside.milliseconds_left
 
     def start_logging(self, function: str) -> logging.Logger:
         """Nobody's standard output is changed here."""
         return logging.getLogger(f"parley.{function}")
+
+    def meter(self) -> Meter:
+        """Nobody reads what is measured here."""
+        return Meter("test", lambda _line: None)
 
     def load_for_webhooks(self) -> None:
         """It is all imported."""
@@ -192,9 +222,28 @@ class Container:
         """Hint at what waits for accounts that are back."""
         resume(self._database, self._queues["outbound"], accounts)
 
+    def follow_up(self, done: Processed) -> None:
+        """Do what follows from webhooks."""
+        for tenant_id in done.changed:
+            self._pusher.wake(tenant_id)
+        self.hint_media(done.files)
+        self.resume_sending(done.resumed)
+        for tenant_id in done.changed:
+            self.distributor().distribute(tenant_id)
+
+    def replaying(self) -> Replaying:
+        return Replaying(self._database, self.processor(), self._queues["inbound"], LEASE)
+
+    def note_error(self, queue: QueueName, message: str, error: Exception) -> None:
+        """Note why a message was put off, as far as this process can."""
+        self._notes.note(queue, message, error)
+
+    def inbound_watch(self) -> Watch:
+        return self._watch
+
     def housekeeper(self) -> Housekeeper:
-        return Housekeeper(
-            self._database,
+        reach = Reach(
+            database=self._database,
             inbound=self._queues["inbound"],
             outbound=self._queues["outbound"],
             media=self._queues["media"],
@@ -203,6 +252,8 @@ class Container:
             silent_for=SILENCE,
             stuck_for=LEASE,
         )
+        steps = [step for step in net(reach) if step.name in STEPS]
+        return Housekeeper(self._database, unmeasured, steps)
 
     def _load(self, function: str) -> ModuleType:
         module = module_from_spec(_spec(function))

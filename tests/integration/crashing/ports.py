@@ -20,7 +20,7 @@ from parley.store.database import Database, Row
 from .faults import Life
 from .queues import ModelQueue
 
-_WRITES = re.compile(r"\b(insert|update|delete|make_partitions|record_stray)\b")
+_WRITES = re.compile(r"\b(insert|update|delete|make_due_partitions|record_stray)\b")
 
 
 class FragileQueue:

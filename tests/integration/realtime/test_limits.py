@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from parley.domain.metrics import unmeasured
 from parley.domain.principal import Principal
 from parley.domain.terms import Limits, Terms
 from parley.services import tickets
 from parley.services.housekeep import Housekeeper
 from parley.services.push import Pusher
+from parley.services.sweep import Reach, net
 from parley.store.database import Database
 
 Make = Callable[..., Any]
@@ -107,8 +109,8 @@ ENDINGS = [
 
 
 def sweep(database: Database, bucket: Any, queue: Any, wake: Any) -> None:
-    Housekeeper(
-        database,
+    reach = Reach(
+        database=database,
         inbound=queue,
         outbound=queue,
         media=queue,
@@ -116,7 +118,8 @@ def sweep(database: Database, bucket: Any, queue: Any, wake: Any) -> None:
         wake=wake,
         silent_for=timedelta(seconds=75),
         stuck_for=timedelta(seconds=30),
-    ).sweep()
+    )
+    Housekeeper(database, unmeasured, net(reach)).sweep()
 
 
 @pytest.mark.parametrize(("change", "code", "reconnect"), ENDINGS)

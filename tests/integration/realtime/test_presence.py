@@ -10,12 +10,14 @@ from uuid import UUID
 import pytest
 
 from parley.domain.errors import Unavailable
+from parley.domain.metrics import unmeasured
 from parley.domain.principal import Principal
 from parley.domain.terms import Terms
 from parley.services.connect import forget
 from parley.services.housekeep import Housekeeper
 from parley.services.presence import presence
 from parley.services.push import Pusher
+from parley.services.sweep import Reach, net
 from parley.store.database import Database, jsonb
 
 Make = Callable[..., Any]
@@ -209,7 +211,7 @@ def test_a_look_whose_hint_was_lost_is_taken_by_the_housekeeper(
 
     swept = housekeeper(database, queue, bucket, office).sweep()
 
-    assert swept.present == 1
+    assert swept["presence"] == 1
     assert [frame["data"]["name"] for frame in wires.frames[watcher]] == ["Ana"]
 
 
@@ -230,8 +232,8 @@ def test_a_connection_silent_for_too_long_goes_and_its_person_with_it(
 
 
 def housekeeper(database: Database, queue: Any, bucket: Any, office: Any) -> Housekeeper:
-    return Housekeeper(
-        database,
+    reach = Reach(
+        database=database,
         inbound=queue,
         outbound=queue,
         media=queue,
@@ -242,6 +244,7 @@ def housekeeper(database: Database, queue: Any, bucket: Any, office: Any) -> Hou
         dismiss=office.say_bye,
         announce=office.announcer.announce,
     )
+    return Housekeeper(database, unmeasured, net(reach))
 
 
 def test_one_found_gone_by_a_push_is_noticed(

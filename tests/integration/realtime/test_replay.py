@@ -157,7 +157,9 @@ class History:
         asked: dict[str, Any] = chance.choice(
             [{"status": "resolved"}, {"status": "open"}, {"priority": "high"}, {"labels": ["vip"]}, {"labels": []}]
         )
-        conversation_id = self._conversation(chance)
+        conversation_id, followed = self._conversation(chance), chance.choice([True, False, None])
+        if followed is not None:
+            self._act(lambda: self._changing.follow(self.agent, conversation_id, self.other.id, followed, uuid4()))
         self._act(lambda: self._changing.change(self.agent, conversation_id, asked, uuid4()))
 
     def note_is_written(self, chance: random.Random) -> None:

@@ -133,7 +133,7 @@ def test_a_checkup_tells_a_dead_account_from_a_dead_gateway(
 
 def test_an_account_without_an_address_is_told_so(wuzapi: WuzApi) -> None:
     assert wuzapi.check(Account("a", {"token": "t"})) == Checkup(
-        ok=False, reason="This number's WuzAPI address is not set."
+        ok=False, reason="This number's WuzAPI address is not set.", code="not_configured"
     )
 
 

@@ -17,7 +17,7 @@ from urllib3.connectionpool import connection_from_url
 
 from parley.domain.errors import Unavailable
 
-from .signing import Credentials, ambient_credentials, sign
+from .signing import Credentials, ambient_credentials, canonical_query, sign
 
 ATTEMPTS: Final = 2
 
@@ -67,12 +67,20 @@ class Endpoint:
             **({"ca_certs": bundle} if (bundle := os.environ.get("AWS_CA_BUNDLE")) and parts.scheme == "https" else {}),
         )
 
-    def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Send once, and a second time if nothing or a 5xx came back.
 
         Raises CallFailed when no answer came; any answer, 5xx too, is returned.
         """
-        wire_path = self._prefix + path
+        wire_path, wire_query = self._prefix + path, canonical_query(query or {})
+        url = f"{wire_path}?{wire_query}" if wire_query else wire_path
         answer: Answer | None = None
         for _ in range(ATTEMPTS):
             signed = sign(
@@ -85,9 +93,10 @@ class Endpoint:
                 headers=headers or {},
                 body=body,
                 now=datetime.now(UTC),
+                query=wire_query,
             )
             try:
-                response = self._pool.urlopen(method, wire_path, body=body, headers=signed, redirect=False)
+                response = self._pool.urlopen(method, url, body=body, headers=signed, redirect=False)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 failure = CallFailed(self._service, error=type(error).__name__)
                 failure.__cause__ = error

@@ -4,12 +4,15 @@ behind them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from parley.domain.errors import ParleyError, Unavailable
+from parley.domain.queue_figures import QueueState
+from parley.domain.queues import QueueName
 
 
 class Gone(ParleyError):
@@ -53,6 +56,28 @@ class Queue(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class QueuedMessage:
+    """A message received from a queue: `receipt` deletes it, `sent_at` is when it came into its first queue."""
+
+    body: str
+    receipt: str
+    sent_at: datetime
+
+
+class DeadLetterQueue(Protocol):
+    """Where a queue's messages go that were received too often."""
+
+    def receive(self, hidden_seconds: int) -> Sequence[QueuedMessage]:
+        """Take up to ten messages, which nobody else sees for so long; none does not prove that there is none.
+
+        Raises Unavailable.
+        """
+
+    def delete(self, receipts: Sequence[str]) -> None:
+        """Delete up to ten received messages. Raises Unavailable (deleted or not is then unknown)."""
+
+
 class Bucket(Protocol):
     """The deployment's private bucket."""
 
@@ -76,6 +101,28 @@ class Bucket(Protocol):
 
     def list_prefix(self, prefix: str, limit: int = 1000) -> list[str]:
         """Name at most `limit` objects below `prefix`, in the order of their names.
+
+        Raises Unavailable.
+        """
+
+
+class Keep(Protocol):
+    """A bucket in which objects are kept for good."""
+
+    def put(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """Store an object.
+
+        Raises Unavailable.
+        """
+
+    def get(self, key: str, limit: int) -> bytes:
+        """Read an object of at most `limit` bytes.
+
+        Raises NotFound, TooLarge, Unavailable.
+        """
+
+    def list_after(self, prefix: str, after: str, limit: int = 1000) -> list[str]:
+        """Name at most `limit` objects below `prefix` whose names come after this one, in their order.
 
         Raises Unavailable.
         """
@@ -198,4 +245,30 @@ class Sealer(Protocol):
         """Decrypt what was sealed for exactly this tenant, integration and purpose, under any live key.
 
         Raises NotSealedHere.
+        """
+
+
+class QueueFigures(Protocol):
+    """What is known of the deployment's queues: CloudWatch on AWS, the pump's own counters on the local stack."""
+
+    def read(self, names: Sequence[QueueName]) -> list[QueueState]:
+        """These queues as they are now, with an hour's minutes, in this order.
+
+        Raises Unavailable.
+        """
+
+
+class Consumers(Protocol):
+    """What takes from the queues and calls functions: event sources on AWS, the pump on the local stack."""
+
+    def pause(self, queue: QueueName) -> None:
+        """Take no more from a queue; one that is paused stays so. Batches under way end.
+
+        Raises Unavailable (also while an earlier change is under way).
+        """
+
+    def resume(self, queue: QueueName) -> None:
+        """Take from a queue again; one that is taken from stays so.
+
+        Raises Unavailable (also while an earlier change is under way).
         """

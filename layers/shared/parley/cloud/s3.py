@@ -81,6 +81,15 @@ class Bucket:
             page = self._client.list_objects_v2(Bucket=self._name, Prefix=prefix, MaxKeys=limit)
         return [found["Key"] for found in page.get("Contents", [])]
 
+    def list_after(self, prefix: str, after: str, limit: int = 1000) -> list[str]:
+        """Name at most `limit` objects (1,000 at most) below `prefix` whose names come after this one, in their order.
+
+        Raises CallFailed (an Unavailable).
+        """
+        with _wrapped("ListObjectsV2"):
+            page = self._client.list_objects_v2(Bucket=self._name, Prefix=prefix, StartAfter=after, MaxKeys=limit)
+        return [found["Key"] for found in page.get("Contents", [])]
+
     def has(self, key: str) -> bool:
         """Whether there is such an object.
 

@@ -21,6 +21,8 @@ class Actor:
 
 
 SYSTEM: Final = Actor("system")
+OPERATOR: Final = "operator"
+"""The scope of what concerns every company."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,15 @@ class Principal:
         """As whom its messages appear."""
         return "user" if self.kind == "user" else "bot"
 
+    @property
+    def is_operator(self) -> bool:
+        """Whether it speaks for the whole deployment: a key that the command line made."""
+        return self.kind == "api_key" and OPERATOR in self.scopes
+
     def may(self, scope: str) -> bool:
-        """Whether an API key carries the scope; people are not bound by scopes."""
-        return self.kind == "user" or scope in self.scopes or "admin" in self.scopes
+        """Whether an API key carries the scope, or one of several (`a or b`); people are not bound by scopes."""
+        return self.kind == "user" or any(self._carries(one) for one in scope.split(" or "))
+
+    def _carries(self, scope: str) -> bool:
+        # What concerns other companies too is no admin's.
+        return scope in self.scopes or ("admin" in self.scopes and scope != OPERATOR)

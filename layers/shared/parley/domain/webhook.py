@@ -24,8 +24,10 @@ APP_WIDE: Final = UUID(int=0)
 @dataclass(frozen=True)
 class Webhook:
     """`headers`: only those worth keeping, names in lower case. Either `body` is here or `pointer` names the object
-    that holds it. `generation`: of the URL token it came with. `whole_hash`: of a part, the hash of all that
-    came, whose signature the door checked; it does not travel.
+    that holds it. `generation`: of the URL token it came with. `believed_as`: somebody answered for it already (the
+    door, for all of which this is a part; an earlier processing; an admin who edited it), so that no signature is
+    checked; the hash under which the ledger has it. `replay_of`: of a replay, that hash, believed or not; it does not
+    travel.
     """
 
     provider: str
@@ -36,7 +38,8 @@ class Webhook:
     headers: Mapping[str, str]
     body: bytes | None = None
     pointer: str | None = None
-    whole_hash: bytes | None = None
+    believed_as: bytes | None = None
+    replay_of: bytes | None = None
 
     @property
     def is_app_wide(self) -> bool:
@@ -44,14 +47,24 @@ class Webhook:
         return self.integration_id == APP_WIDE
 
     @property
-    def is_part(self) -> bool:
-        """Whether it is one tenant's part of what came by the URL of a whole app."""
-        return self.whole_hash is not None
+    def is_believed(self) -> bool:
+        """Whether its signature needs no check any more."""
+        return self.believed_as is not None
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether it comes out of the ledger, and not from its gateway."""
+        return self.replay_of is not None
 
     @cached_property
     def body_hash(self) -> bytes:
         """SHA-256 of the bytes received: what makes a repetition one."""
-        return self.whole_hash or hashlib.sha256(self.body or b"").digest()
+        known = self.believed_as or self.replay_of
+        if known is None:
+            # Where an object is gone nobody can tell what it held; two of them are two all the same.
+            unread = self.body is None and self.pointer is not None
+            known = hashlib.sha256((self.pointer or "").encode() if unread else self.body or b"").digest()
+        return known
 
     def with_body(self, body: bytes) -> Webhook:
         """The same webhook, its object read."""
@@ -59,7 +72,7 @@ class Webhook:
 
     def part(self, integration_id: UUID, body: bytes, pointer: str | None) -> Webhook:
         """What of this webhook concerns one tenant; `pointer` where the part is too large to be kept in a row."""
-        return replace(self, integration_id=integration_id, body=body, pointer=pointer, whole_hash=self.body_hash)
+        return replace(self, integration_id=integration_id, body=body, pointer=pointer, believed_as=self.body_hash)
 
     def encode(self) -> str:
         """The queue message. The body travels as base64: SQS refuses some control characters."""
@@ -72,6 +85,8 @@ class Webhook:
             "correlationId": str(self.correlation_id),
             "headers": dict(self.headers),
         }
+        if self.believed_as is not None:
+            message["bodyHash"] = self.believed_as.hex()
         if self.pointer is not None:
             message["pointer"] = self.pointer
         else:
@@ -92,6 +107,7 @@ class Webhook:
                 headers=message["headers"],
                 body=b64decode(message["body"]) if "body" in message else None,
                 pointer=message.get("pointer"),
+                believed_as=bytes.fromhex(message["bodyHash"]) if "bodyHash" in message else None,
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unreadable("The queue message is not a webhook.") from error

@@ -21,6 +21,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from parley.domain.errors import Forbidden, InvalidRequest, NotFound, RateLimited
+from parley.domain.metrics import Gauges
 from parley.domain.principal import Principal
 
 from .authentication import Authenticator
@@ -48,7 +49,9 @@ class ProblemShape(Protocol):
 
 @dataclass(slots=True)
 class Call:
-    """One request on its way. `facts` go to the log, so they are ids and figures, never what a person wrote."""
+    """One request on its way. `facts` go to the log, so they are ids and figures, never what a person wrote. `waited`:
+    seconds that the caller asked to wait for a gateway; they are no latency of ours.
+    """
 
     route: str
     headers: Mapping[str, str]
@@ -58,6 +61,7 @@ class Call:
     caller: Principal | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     answer_headers: dict[str, str] = field(default_factory=dict)
+    waited: float = 0.0
 
 
 class RateLimiter(Protocol):
@@ -70,11 +74,14 @@ class RateLimiter(Protocol):
 class Api:
     """Routes of one function. Each names the scope an API key needs for it, and the role a person does."""
 
-    def __init__(self, name: str, authenticator: Authenticator, limiter: RateLimiter | None = None) -> None:
+    def __init__(
+        self, name: str, authenticator: Authenticator, limiter: RateLimiter | None = None, meter: Gauges | None = None
+    ) -> None:
         self._app = APIGatewayHttpResolver(enable_validation=True)
         self._app.exception_handler(Exception)(_raise_ours)
         self._authenticator = authenticator
         self._limiter = limiter
+        self._meter = meter
         self._log = logging.getLogger(f"parley.{name}")
         self._shapes: dict[str, ProblemShape] = {}
         self._call: Call | None = None
@@ -148,7 +155,11 @@ class Api:
         finally:
             self._call = None
         answer["headers"] |= {"x-correlation-id": str(call.correlation_id), **call.answer_headers}
-        self._write_line(call, int(answer["statusCode"]), time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        self._write_line(call, int(answer["statusCode"]), seconds)
+        if self._meter is not None:
+            ms = max(0.0, round((seconds - call.waited) * 1000, 1))
+            self._meter.together({"api.requests": 1, "api.latency": ms})
         return answer
 
     def _answer(self, event: Mapping[str, Any], context: object, call: Call) -> dict[str, Any]:

@@ -5,13 +5,15 @@ records are answered for.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from logging import Logger
 from typing import Any, Protocol
 
 from parley.domain.errors import ParleyError
 
 LONGEST_PAUSE_SECONDS = 900
+HANDED_BACK_SECONDS = 60
+"""Long enough that a hundred receives outlast a pause whose event source could not be stopped."""
 
 
 class Visibility(Protocol):
@@ -26,14 +28,33 @@ def partial_failure(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in records]}
 
 
-def put_off(queue: Visibility, record: Mapping[str, Any], error: Exception, log: Logger, **about: object) -> None:
-    """Let a record that failed come again later, and say so."""
+def put_off(
+    queue: Visibility,
+    record: Mapping[str, Any],
+    error: Exception,
+    log: Logger,
+    note: Callable[[str, Exception], None],
+    **about: object,
+) -> None:
+    """Let a record that failed come again later, and say so; `note` keeps why, should it never come through."""
     log.warning("put off", exc_info=error, extra={"code": getattr(error, "code", None), **about})
+    note(record["body"], error)
     try:
         queue.change_visibility(record["receiptHandle"], pause_seconds(record))
     except ParleyError as failure:
         # The queue's own visibility timeout brings it back.
         log.warning("visibility unchanged", exc_info=failure)
+
+
+def hand_back(queue: Visibility, records: Sequence[Mapping[str, Any]], log: Logger) -> dict[str, Any]:
+    """Leave a whole batch in its queue, untried, for nothing is to be taken from it just now."""
+    log.warning("handed back: the queue is paused", extra={"records": len(records)})
+    for record in records:
+        try:
+            queue.change_visibility(record["receiptHandle"], HANDED_BACK_SECONDS)
+        except ParleyError as failure:
+            log.warning("visibility unchanged", exc_info=failure)
+    return partial_failure(records)
 
 
 def pause_seconds(record: Mapping[str, Any]) -> int:

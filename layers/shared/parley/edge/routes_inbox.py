@@ -39,19 +39,21 @@ def add_inbox_routes(api: Api, inbox: Callable[[], Inbox]) -> None:
             str | None,
             Query(alias="q", min_length=1, max_length=100, pattern=r"^[^\x00]+$", description="a name or number"),
         ] = None,
+        follower: Annotated[str | None, Query(description="`me`, or a user's id")] = None,
         sort: Annotated[Literal["newest", "oldest"], Query()] = "newest",
         limit: PageLimit = 20,
         cursor: Cursor = None,
     ) -> Response[Any]:
         wanted = ConversationFilter(
             status=status,
-            assignee=_assignee(api.caller, assignee),
+            assignee=None if assignee == "none" else _person("assignee", api.caller, assignee),
             unassigned=assignee == "none",
             integration_id=integration_id,
             label=label,
             unread=unread,
             before=last_message_before,
             name=name,
+            follower=_person("follower", api.caller, follower),
             sort=sort,
         )
         of = f"conversations {wanted}"
@@ -77,15 +79,17 @@ def add_inbox_routes(api: Api, inbox: Callable[[], Inbox]) -> None:
         return answer({"data": inbox().message(api.caller, message_id)})
 
 
-def _assignee(caller: Principal, wanted: str | None) -> UUID | None:
-    if wanted in (None, "none"):
+def _person(parameter: str, caller: Principal, wanted: str | None) -> UUID | None:
+    """The person that a filter names. Raises InvalidRequest."""
+    if wanted is None:
         return None
     if wanted == "me":
         return caller.id
     try:
         return UUID(wanted)
     except ValueError as error:
-        problem = {"path": "assignee", "message": "should be `me`, `none` or a user's id"}
+        others = "`me`, `none`" if parameter == "assignee" else "`me`"
+        problem = {"path": parameter, "message": f"should be {others} or a user's id"}
         raise InvalidRequest(errors=[problem]) from error
 
 

@@ -18,6 +18,7 @@ from .routes_admin import Cursor, PageLimit, after_id, page_by_id
 from .schemas_admin import IntegrationBody, IntegrationPatch, IntegrationRotation, opened
 from .shapes import One, Page
 from .shapes_admin import CheckedIntegration, ConnectedIntegration, Integration
+from .shapes_health import IntegrationHealth
 
 Id = Annotated[UUID, Path(alias="id")]
 _NEW: Final = {
@@ -44,6 +45,10 @@ def _add_reading(api: Api, lines: Callable[[], Lines]) -> None:
     @api.route("GET", "/v1/integrations/{id}", scope="conversations:read", gives=One[Integration])
     def get_integration(integration_id: Id) -> Response[Any]:
         return answer({"data": lines().one(api.caller, integration_id)})
+
+    @api.route("GET", "/v1/integrations/{id}/health", scope="conversations:read", gives=One[IntegrationHealth])
+    def get_integration_health(integration_id: Id) -> Response[Any]:
+        return answer({"data": lines().health(api.caller, integration_id)})
 
 
 def _add_writing(api: Api, lines: Callable[[], Lines]) -> None:

@@ -6,29 +6,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from parley.domain.principal import Principal
+from parley.services.read_connections import ConnectionPosition
+from parley.services.read_inbox import Page as Piece
 
 from .api import Api, answer
+from .cursors import bad_cursor, read_cursor, read_time, write_cursor
 from .schemas import Limit
-from .shapes import Events, One, Presence, Snapshot, Ticket
+from .shapes import Events, One, OpenSocket, Page, Presence, Snapshot, Ticket
 
 EventLimit = Annotated[Limit, Query(ge=1, le=500)]
+PageLimit = Annotated[Limit, Query(ge=1, le=100)]
+Cursor = Annotated[str | None, Query(max_length=1024)]
+_CONNECTIONS: Final = "connections"
 View = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Realtime:
-    """The use cases behind these routes; each answers the whole body."""
+    """The use cases behind these routes; each answers the whole body, or a page."""
 
     events_after: Callable[[Principal, str | None, int, Sequence[str] | None], View]
     snapshot: Callable[[Principal], View]
     issue_ticket: Callable[[Principal], View]
     presence: Callable[[Principal], View]
+    connections: Callable[[Principal, ConnectionPosition | None, int], Piece[ConnectionPosition]]
 
 
 def add_realtime_routes(api: Api, realtime: Realtime) -> None:
@@ -54,3 +61,16 @@ def add_realtime_routes(api: Api, realtime: Realtime) -> None:
     @api.route("GET", "/v1/presence", scope="events:read", gives=One[Presence], summary="Who is here")
     def get_presence() -> Response[Any]:
         return answer(realtime.presence(api.caller))
+
+    @api.route("GET", "/v1/realtime/connections", scope="admin", role="admin", gives=Page[OpenSocket])
+    def list_connections(limit: PageLimit = 20, cursor: Cursor = None) -> Response[Any]:
+        page = realtime.connections(api.caller, _position(cursor) if cursor else None, limit)
+        following = write_cursor(_CONNECTIONS, *page.after) if page.after else None
+        return answer({"data": page.items, "pagination": {"nextCursor": following, "hasMore": following is not None}})
+
+
+def _position(cursor: str) -> ConnectionPosition:
+    at, id_ = read_cursor(_CONNECTIONS, cursor, 2)
+    if id_ is None:
+        raise bad_cursor()
+    return read_time(at), id_

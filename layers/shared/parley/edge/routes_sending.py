@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -96,7 +97,7 @@ def add_sending_routes(api: Api, outbox: Callable[[], Outbox]) -> None:
         api.call.facts["conversation_id"] = str(body.conversation_id)
         correlation_id = api.call.correlation_id
         taken = outbox().send(api.caller, body.conversation_id, body.request(), body.client_key, correlation_id)
-        view = outbox().wait(api.caller, UUID(taken.view["id"]), SHORT_FORM_WAITS_SECONDS)
+        view = _wait(api, outbox(), taken, SHORT_FORM_WAITS_SECONDS)
         api.call.facts |= {"message_id": view["id"], "replayed": taken.replayed}
         if view["status"] == "failed":
             return _short_failure(view["error"] or {})
@@ -121,10 +122,17 @@ def _answer_taken(api: Api, outbox: Outbox, taken: SendResult) -> Response[Any]:
     seconds = preferred_wait(api.call.headers.get("prefer", ""))
     if seconds and not is_note and view["status"] != "scheduled":
         headers["preference-applied"] = f"wait={seconds}"
-        view = outbox.wait(api.caller, UUID(view["id"]), seconds)
+        view = _wait(api, outbox, taken, seconds)
         status = 201 if view["status"] in _ON_ITS_WAY or view["status"] == "failed" else 202
     api.call.facts |= {"message_id": view["id"], "replayed": taken.replayed}
     return answer({"data": view}, status, headers)
+
+
+def _wait(api: Api, outbox: Outbox, taken: SendResult, seconds: int) -> dict[str, Any]:
+    began = time.perf_counter()
+    view = outbox.wait(api.caller, UUID(taken.view["id"]), seconds)
+    api.call.waited += time.perf_counter() - began
+    return view
 
 
 def preferred_wait(prefer: str) -> int | None:

@@ -72,6 +72,13 @@ class BodyModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_by_alias=True)
 
 
+def some_fields(schema: dict[str, Any]) -> None:
+    """Say in a schema what a patch is: at least one field, and none is filled in that was not given."""
+    schema["minProperties"] = 1
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
 def path_of(place: Sequence[int | str]) -> str:
     """Where in what the caller sent, in pydantic's parts: `sections.0.rows`."""
     return ".".join(str(part) for part in place if not str(part).startswith(CHOICE))

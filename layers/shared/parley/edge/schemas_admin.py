@@ -13,7 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, SecretStr, WithJsonSchem
 
 from parley.domain.errors import InvalidRequest
 
-from .schemas import BodyModel, LooseId, Moment
+from .schemas import BodyModel, LooseId, Moment, some_fields
 
 MOST_INTEGRATIONS: Final = 200
 LARGEST_SETTINGS: Final = 4096
@@ -70,7 +70,7 @@ Phone = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{5,17}$")]
 class Patch(BodyModel):
     """Some fields of something."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(json_schema_extra=some_fields)
 
     @model_validator(mode="after")
     def _asks_something(self) -> Patch:
@@ -121,16 +121,26 @@ class AutoAssignmentBody(BodyModel):
     capacity: Capacity | None = None
 
 
+class RetentionBody(BodyModel):
+    """For how many days the company keeps each; null or not there: as long as is usual in this deployment."""
+
+    events: Annotated[int, Field(ge=1, le=3650)] | None = None
+    ledger: Annotated[int, Field(ge=1, le=3650)] | None = None
+    attempts: Annotated[int, Field(ge=1, le=3650)] | None = None
+
+
 class SettingsPatch(Patch):
     """What the company chooses."""
 
     agents_see: Literal["everything", "integrations", "own"] = Field(default="everything", alias="agentsSee")
     provision_automatically: bool = Field(default=False, alias="provisionAutomatically")
     auto_assignment: AutoAssignmentBody = Field(default=AutoAssignmentBody(mode="off"), alias="autoAssignment")
+    retention: RetentionBody = Field(default=RetentionBody())
 
     def chosen(self) -> dict[str, Any]:
         """As it is stored."""
-        return self.model_dump(exclude_unset=True, by_alias=True)
+        chosen = self.model_dump(exclude_unset=True, by_alias=True)
+        return {**chosen, "retention": self.retention.model_dump()} if "retention" in chosen else chosen
 
 
 class KeyBody(BodyModel):

@@ -8,11 +8,11 @@ import json
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from parley.domain.errors import InvalidRequest
 
-from .schemas import BodyModel, LooseId, Moment, Text
+from .schemas import BodyModel, LooseId, Moment, Text, some_fields
 
 LONGEST_NAME: Final = 100
 LARGEST_ATTRIBUTES: Final = 16 * 1024
@@ -48,7 +48,11 @@ Priority = Literal["none", "low", "medium", "high", "urgent"]
 
 
 class Patch(BodyModel):
-    """Some fields of something."""
+    """Some fields of something. One that cannot be empty has a default that nobody reads: what is not given is left as
+    it is.
+    """
+
+    model_config = ConfigDict(json_schema_extra=some_fields)
 
     def asked(self) -> dict[str, Any]:
         """What was given, by our names. Raises InvalidRequest where nothing was."""
@@ -60,19 +64,13 @@ class Patch(BodyModel):
         return given
 
 
-def _not_null(value: object) -> object:
-    if value is None:
-        raise ValueError("should not be null")
-    return value
-
-
 class ConversationPatch(Patch):
     """What is to change of a conversation; `snoozedUntil` null: until the customer writes."""
 
-    status: Annotated[Status | None, BeforeValidator(_not_null)] = None
+    status: Status = "open"
     snoozed_until: Moment | None = Field(None, alias="snoozedUntil")
-    priority: Annotated[Priority | None, BeforeValidator(_not_null)] = None
-    labels: Annotated[Annotated[list[Name], Field(max_length=MOST_LABELS)] | None, BeforeValidator(_not_null)] = None
+    priority: Priority = "none"
+    labels: Annotated[list[Name], Field(max_length=MOST_LABELS, default_factory=list)]
 
 
 class AssignBody(BodyModel):
@@ -93,7 +91,7 @@ class LabelBody(BodyModel):
 class LabelPatch(Patch):
     """What is to change of a label."""
 
-    name: Annotated[Name | None, BeforeValidator(_not_null)] = None
+    name: Name = ""
     color: Color | None = None
     description: Annotated[str, Field(min_length=1, max_length=500)] | None = None
 
@@ -108,8 +106,8 @@ class CannedReplyBody(BodyModel):
 class CannedReplyPatch(Patch):
     """What is to change of a canned reply."""
 
-    shortcut: Annotated[Name | None, BeforeValidator(_not_null)] = None
-    text: Annotated[Text | None, BeforeValidator(_not_null)] = None
+    shortcut: Name = ""
+    text: Text = ""
 
 
 class ContactBody(BodyModel):
@@ -124,7 +122,7 @@ class ContactPatch(Patch):
     """What is to change of a contact; of `attributes` those that are given, null takes one away."""
 
     name: Name | None = None
-    attributes: Annotated[Attributes | None, BeforeValidator(_not_null)] = None
+    attributes: Annotated[Attributes, Field(default_factory=dict)]
 
 
 class BlockBody(BodyModel):

@@ -194,6 +194,7 @@ class Conversation(TypedDict):
     status: Literal["open", "pending", "resolved", "snoozed"]
     snoozedUntil: datetime | None
     assignee: Named | None
+    followers: list[Named]
     labels: list[str]
     priority: Literal["none", "low", "medium", "high", "urgent"]
     unreadCount: Natural
@@ -312,6 +313,19 @@ class Ticket(TypedDict):
     ticket: str
     url: str
     expiresIn: Annotated[int, Field(ge=1)]
+
+
+class OpenSocket(TypedDict):
+    """A socket that is open, and what it listens to; `opening`: it has not said hello yet."""
+
+    id: str
+    user: Named | None
+    state: Literal["opening", "active"]
+    visible: bool
+    subscriptions: list[str]
+    connectedAt: datetime
+    lastSeenAt: datetime
+    expiresAt: datetime
 
 
 class PresentUser(TypedDict):

@@ -10,6 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from .shapes import Natural
+from .shapes_health import HealthNote
 
 RoleName = Literal["owner", "admin", "agent"]
 
@@ -35,12 +36,21 @@ class AutoAssignment(TypedDict, total=False):
     capacity: Natural | None
 
 
+class Retention(TypedDict):
+    """For how many days the company keeps each; null: as long as is usual in this deployment."""
+
+    events: Annotated[int, Field(ge=1)] | None
+    ledger: Annotated[int, Field(ge=1)] | None
+    attempts: Annotated[int, Field(ge=1)] | None
+
+
 class Settings(TypedDict):
     """What the company has chosen."""
 
     agentsSee: Literal["everything", "integrations", "own"]
     provisionAutomatically: bool
     autoAssignment: AutoAssignment
+    retention: Retention
 
 
 class ApiKey(TypedDict):
@@ -74,6 +84,7 @@ class Integration(TypedDict):
     state: Literal["connected", "disconnected", "paused"]
     reason: str | None
     held: bool
+    health: HealthNote
     settings: dict[str, Any]
     createdAt: datetime
     updatedAt: datetime

@@ -31,7 +31,7 @@ class Happening(TypedDict):
     """Something that happened to a conversation; `data` by type."""
 
     id: UUID
-    type: Literal["created", "status", "assigned", "labels", "priority"]
+    type: Literal["created", "status", "assigned", "labels", "priority", "send_unknown"]
     data: dict[str, Any]
     by: Sender
     occurredAt: datetime

@@ -59,8 +59,9 @@ class Capabilities:
     customer's last message free text may be sent (None: always). `idempotent_send`: a repeated send with the same
     reference is one message. `reactions`, `edit`, `delete`, `mark_read`, `typing`, `replies`, `groups`, `templates`:
     what their names say. `media_limits`: bytes by kind; `media_types`: MIME types by kind (absent: any).
-    `connection_state`: the gateway tells when the account is disconnected. `longest_send`, `longest_file_send`: what
-    one `send` takes at most, without and with a file; `longest_silence`: how long `fetch_media` may bring nothing.
+    `connection_state`: the gateway tells when the account is disconnected. `receipts`: it tells what was delivered.
+    `longest_send`, `longest_file_send`: what one `send` takes at most, without and with a file; `longest_silence`: how
+    long `fetch_media` may bring nothing.
     """
 
     kinds: frozenset[str]
@@ -76,6 +77,7 @@ class Capabilities:
     typing: bool = False
     groups: bool = False
     connection_state: bool = False
+    receipts: bool = True
     longest_send: timedelta = USUAL.longest
     longest_file_send: timedelta = USUAL.longest
     longest_silence: timedelta = timedelta(seconds=90)
@@ -105,12 +107,13 @@ class Download:
 @dataclass(frozen=True, slots=True)
 class Checkup:
     """What the gateway says of the account when asked: usable or not, and why in one sentence. `unreachable`: it did
-    not answer, so nothing is known.
+    not answer, so nothing is known. `code`: in Parley's own word, as of a refused send, where it is not usable.
     """
 
     ok: bool
     reason: str
     unreachable: bool = False
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The web, for URLs that others gave us. The one rule: a name is resolved once, its addresses are looked at, and the
 connection goes to exactly one that was looked at; no private one is ever connected to.
 
-https only, no redirect, bounded size and time. The local stack's simulator is no public place, so its own media paths
-are named by a setting (PRIVATE_MEDIA_URLS), which is empty on AWS.
+https only, no redirect, bounded size and time. The local stack's simulator is no public place, so its own paths are
+named by settings (PRIVATE_MEDIA_URLS, PRIVATE_GATEWAY_URLS), which are empty on AWS unless the operator has gateways
+beside the deployment.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ LARGEST: Final = 128 * 1024 * 1024
 LONGEST_SECONDS: Final = 240.0
 MOST_REDIRECTS: Final = 3
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
+# A kept connection was looked at when it was made, but a name may belong to another tomorrow.
+FEW: Final = httpx.Limits(max_connections=10, max_keepalive_connections=2, keepalive_expiry=2.0)
 
 _NAT64: Final = ip_network("64:ff9b::/96")
 _TEREDO: Final = ip_network("2001::/32")
@@ -55,11 +58,13 @@ def is_public(address: str) -> bool:
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback)
 
 
-def public_client(private_urls: Iterable[str] = (), *, resolve: Resolve | None = None) -> httpx.Client:
-    """A client that reaches the public web over https, and URLs that begin with one of `private_urls` however they are
-    written. It follows no redirect.
+def public_client(
+    private_urls: Iterable[str] = (), *, resolve: Resolve | None = None, limits: httpx.Limits = FEW
+) -> httpx.Client:
+    """A client that reaches the public web over https, and whatever is under one of `private_urls`. It follows no
+    redirect.
     """
-    transport = GuardedTransport(tuple(private_urls), resolve or _resolve)
+    transport = GuardedTransport(tuple(private_urls), resolve or _resolve, limits)
     return httpx.Client(transport=transport, timeout=TIMEOUT, follow_redirects=False, trust_env=False)
 
 
@@ -97,10 +102,11 @@ class PublicWeb:
 class GuardedTransport(httpx.BaseTransport):
     """Sends what may go out, and watches over what comes back."""
 
-    def __init__(self, private_urls: Sequence[str], resolve: Resolve) -> None:
-        self._private_urls = private_urls
-        self._guarded = _PinnedTransport(resolve)
-        self._plain = httpx.HTTPTransport(trust_env=False) if private_urls else None
+    def __init__(self, private_urls: Sequence[str], resolve: Resolve, limits: httpx.Limits = FEW) -> None:
+        # Up to a slash: what begins like a host's name may be another's.
+        self._private_urls = tuple(f"{url.rstrip('/')}/" for url in private_urls)
+        self._guarded = _PinnedTransport(resolve, limits)
+        self._plain = httpx.HTTPTransport(trust_env=False, limits=limits) if private_urls else None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request. Raises AddressRefused, and what httpx raises."""
@@ -134,16 +140,15 @@ class _RefusedError(httpcore.ConnectError):
 class _PinnedTransport(httpx.HTTPTransport):
     """httpx's own transport over connections whose address was looked at; TLS still asks for the URL's host."""
 
-    def __init__(self, resolve: Resolve) -> None:
+    def __init__(self, resolve: Resolve, limits: httpx.Limits) -> None:
         context = httpx.create_ssl_context(trust_env=False)
         super().__init__(verify=context, trust_env=False)
         self._pool.close()
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
-            max_connections=10,
-            max_keepalive_connections=2,
-            # A kept connection was looked at when it was made, but a name may belong to another tomorrow.
-            keepalive_expiry=2.0,
+            max_connections=limits.max_connections,
+            max_keepalive_connections=limits.max_keepalive_connections,
+            keepalive_expiry=limits.keepalive_expiry,
             network_backend=_PublicNetwork(resolve),
         )
 

@@ -128,7 +128,7 @@ class Acting:
         message = self._message(principal, message_id, "delete", "take a message back", ours=True, deleted=True)
         if message["deleted"]:
             with self._database.transaction(principal.tenant_id) as tx:
-                return load_messages(tx, [message_id])[message_id]
+                return _there(load_messages(tx, [message_id]), message_id)
         provider, to = self._providers[message["provider"]], _address(message)
         self._do(
             principal.tenant_id, message, correlation_id, lambda account: provider.delete(_target(message), to, account)
@@ -159,7 +159,7 @@ class Acting:
                 about = {"tenant_id": principal.tenant_id, "conversation_id": conversation_id, "code": error.code}
                 LOG.warning("read receipts not sent", extra={**about, "correlation_id": correlation_id})
         with self._database.transaction(principal.tenant_id) as tx:
-            return load_conversations(tx, [conversation_id])[conversation_id]
+            return _there(load_conversations(tx, [conversation_id]), conversation_id)
 
     def show_typing(self, principal: Principal, conversation_id: UUID, on: bool, correlation_id: UUID) -> None:
         """Show colleagues and the customer that somebody is typing, or no longer. Raises what `react` raises, after
@@ -244,7 +244,7 @@ class Acting:
         if isinstance(outcome, Refused) and outcome.account_lost:
             self._database.run(
                 tenant_id,
-                lambda tx: append_events(tx, pause(tx, row["integration_id"], outcome.message, correlation_id)),
+                lambda tx: append_events(tx, pause(tx, row["integration_id"], outcome, correlation_id)),
             )
             self._wake(tenant_id)
         raise _trouble(outcome)
@@ -267,11 +267,18 @@ class Acting:
     def _keep(self, principal: Principal, message_id: UUID, keep: Callable[[Transaction], None]) -> View:
         def work(tx: Transaction) -> View:
             keep(tx)
-            return load_messages(tx, [message_id])[message_id]
+            return _there(load_messages(tx, [message_id]), message_id)
 
         view = self._database.run(principal.tenant_id, work)
         self._wake(principal.tenant_id)
         return view
+
+
+def _there(views: Mapping[UUID, View], id_: UUID) -> View:
+    """What was just done something to, unless it was erased meanwhile. Raises NotFound."""
+    if id_ not in views:
+        raise NotFound
+    return views[id_]
 
 
 def _read(

@@ -25,6 +25,7 @@ DEFAULTS: Mapping[str, Any] = {
     "agentsSee": "everything",
     "provisionAutomatically": False,
     "autoAssignment": {"mode": "off"},
+    "retention": {"events": None, "ledger": None, "attempts": None},
 }
 
 

@@ -16,7 +16,7 @@ from parley.domain.errors import Conflict, DataRefused, InvalidRequest, NotFound
 from parley.domain.outgoing import Accepted, Refused
 from parley.domain.principal import Principal
 from parley.domain.tokens import DeploymentKeys
-from parley.providers.base import Account, Provider
+from parley.providers.base import Account, Checkup, Provider
 from parley.store import accounts
 from parley.store import lines as store
 from parley.store import sending as clock
@@ -28,7 +28,9 @@ from parley.store.provisioning import insert_integration
 from parley.store.views import View
 
 from .private_addresses import require_public
+from .read_health import Checkups
 from .read_inbox import Page
+from .watch_health import Tempo, tell
 
 LOG = logging.getLogger(__name__)
 PURPOSE = "provider"
@@ -55,12 +57,14 @@ class Lines:
         sealer: Callable[[], Sealer],
         keys: Callable[[], DeploymentKeys],
         wake: Callable[[UUID], None],
+        tempo: Tempo | None = None,
     ) -> None:
         self._database = database
         self._gateways = gateways
         self._sealer = sealer
         self._keys = keys
         self._wake = wake
+        self._checkups = Checkups(database, gateways.providers, tempo or Tempo())
 
     def page(self, by: Principal, after: UUID | None, limit: int) -> Page[UUID]:
         """The next accounts after one."""
@@ -149,22 +153,28 @@ class Lines:
         return {**store.shown(row), "webhook": webhook}
 
     def check(self, by: Principal, integration_id: UUID, correlation_id: UUID) -> View:
-        """Ask the gateway whether the account works, and keep what it says. Raises NotFound."""
+        """Ask the gateway whether the account works, and keep what it says and what that means. Raises NotFound."""
         row = self._row(by, integration_id)
         account = Account(row["account_id"], self._open(by, row), row["settings"])
         found = self._provider(row["provider"]).check(account)
         if not found.unreachable:
-            state, reason = ("connected", None) if found.ok else ("disconnected", found.reason)
-
-            def keep(tx: Transaction) -> None:
-                told = accounts.set_state(tx, integration_id, state, reason, clock.now(tx))
-                if told is not None:
-                    append_events(tx, [events.integration_updated(told, correlation_id)])
-
-            self._database.run(by.tenant_id, keep)
+            self._database.run(by.tenant_id, lambda tx: self._keep(tx, integration_id, found, correlation_id))
             self._wake(by.tenant_id)
         said = {"ok": found.ok, "reason": found.reason, "reachable": not found.unreachable}
         return {**self.one(by, integration_id), "check": said}
+
+    def health(self, by: Principal, integration_id: UUID) -> View:
+        """How an account does, with its figures. Raises NotFound."""
+        return self._checkups.one(by, integration_id)
+
+    def _keep(self, tx: Transaction, integration_id: UUID, found: Checkup, correlation_id: UUID) -> None:
+        """Keep what a gateway says of an account; one event tells all that changed by it."""
+        state, reason, code = ("connected", None, None) if found.ok else ("disconnected", found.reason, found.code)
+        told = accounts.set_state(tx, integration_id, state, reason, clock.now(tx), code)
+        clock.note_check(tx, integration_id)
+        look = self._checkups.look_again(tx, integration_id)
+        if not tell(tx, [look], correlation_id) and told is not None:
+            append_events(tx, [events.integration_updated(told, correlation_id)])
 
     def disconnect(self, by: Principal, integration_id: UUID, correlation_id: UUID) -> View:
         """Disconnect an account: nothing comes in or goes out, and its credentials are gone. Raises NotFound."""

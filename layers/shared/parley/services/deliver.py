@@ -7,6 +7,7 @@ repeated.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,7 @@ from uuid import UUID
 from parley.cloud.ports import NotSealedHere, Queue, Sealer
 from parley.domain.errors import DataRefused, NotFound, ParleyError
 from parley.domain.identity import Address
+from parley.domain.metrics import Meter, unmeasured
 from parley.domain.outgoing import Draft, NotSent, Outcome, Refused, Target, Upload
 from parley.providers.base import Account, Capabilities, Provider
 from parley.store import attachments
@@ -82,6 +84,7 @@ class Deliverer:
         backoff: timedelta,
         open_upload: OpenUpload = no_files,
         speed: float = 1.0,
+        meter: Meter = unmeasured,
     ) -> None:
         self._database = database
         self._providers = providers
@@ -93,6 +96,7 @@ class Deliverer:
         self._open_upload = open_upload
         self._pace = Pace(speed)
         self._speed = speed
+        self._meter = meter
         self._recovery = Recovery(database, providers, sealer, queue, every=CHECK_EVERY / speed)
 
     def deliver(self, tenant_id: UUID, conversation_id: UUID, *, may_go_on: Callable[[], bool]) -> int:
@@ -151,7 +155,9 @@ class Deliverer:
         release_due(tx, conversation_id)
         lapsed = store.lapsed_claims(tx, conversation_id)
         for row in lapsed:
-            lapse(tx, row, repeatable=self._providers[row["provider"]].capabilities.idempotent_send)
+            repeatable = self._providers[row["provider"]].capabilities.idempotent_send
+            if lapse(tx, row, repeatable=repeatable) == "unknown":
+                self._meter("send.failure", 1)
         head = store.lock_head(tx, conversation_id)
         if head is None or head["busy"]:
             return None, bool(lapsed)
@@ -179,7 +185,8 @@ class Deliverer:
         store.claim(tx, head["id"], attempt_id, self._lease_of(head["kind"], capabilities), counted_for)
         tell_status(tx, store.shown(tx, head["id"]), head["correlation_id"])
         files = attachments.of_message(tx, head["id"]) if head["kind"] in MEDIA_KINDS else []
-        return Claim(attempt_id, head, files[0] if files else None, capabilities.idempotent_send)
+        file = files[0] if files else None
+        return Claim(attempt_id, head, file, capabilities.idempotent_send, time.monotonic())
 
     def _lease_of(self, kind: str, capabilities: Capabilities) -> timedelta:
         longest = capabilities.longest_file_send if kind in MEDIA_KINDS else capabilities.longest_send
@@ -201,7 +208,12 @@ class Deliverer:
         return self._providers[message["provider"]].send(_draft(message, upload), account)
 
     def _record(self, tenant_id: UUID, claim: Claim, outcome: Outcome) -> None:
-        self._database.run(tenant_id, lambda tx: record(tx, claim, outcome, self._backoff))
+        status = self._database.run(tenant_id, lambda tx: record(tx, claim, outcome, self._backoff))
+        if status == "sent":
+            self._meter("send.success", 1)
+            self._meter("send.latency", round((time.monotonic() - claim.claimed_at + claim.message["waited"]) * 1000))
+        elif status in {"failed", "unknown"}:
+            self._meter("send.failure", 1)
 
     def _opened(self, file: Row | None) -> Upload | Outcome:
         if file is None:

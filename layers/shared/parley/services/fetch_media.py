@@ -27,6 +27,7 @@ from parley.store.attachments import Kept
 from parley.store.database import Database, Row, Transaction
 from parley.store.event_log import append_events
 
+from .forget_files import forget_file
 from .store_file import BucketAway, Expected, Thumbnail, store_file
 
 LOG = logging.getLogger(__name__)
@@ -113,7 +114,9 @@ class MediaFetcher:
         )
         if settled:
             self._wake(tenant_id)
-        return "stored" if settled else "nothing"
+            return "stored"
+        forget_file(self._database, self._bucket, tenant_id, kept.object_key)
+        return "nothing"
 
     def _attempt(self, tenant_id: UUID, claimed: Row) -> Kept | Outcome:
         """The file, or what became of this try."""

@@ -40,7 +40,8 @@ class Contacts:
         """The next contacts, the newest first."""
         key = phone_key(phone) if phone else None
         with self._database.transaction(by.tenant_id, viewer=by.viewer) as tx:
-            ids = store.page_of_contacts(tx, after, limit + 1, phone=key, blocked=blocked)
+            restricted = by.viewer is not None
+            ids = store.page_of_contacts(tx, after, limit + 1, phone=key, blocked=blocked, restricted=restricted)
             views = load_contacts(tx, ids[:limit])
         following = ids[limit - 1] if len(ids) > limit else None
         return Page([views[id_] for id_ in ids[:limit] if id_ in views], following)
@@ -48,7 +49,9 @@ class Contacts:
     def add(
         self, by: Principal, phone: str, name: str | None, attributes: Mapping[str, Any], correlation_id: UUID
     ) -> View:
-        """Add a contact by its phone number. Raises Conflict, with its id, where somebody has that number."""
+        """Add a contact by its phone number. Raises Conflict where somebody has that number, with the contact's id if
+        the caller may see it.
+        """
 
         def work(tx: Transaction) -> View:
             contact_id = new_id()
@@ -62,7 +65,8 @@ class Contacts:
             }
             if not receiving.insert_contacts(tx, [alias]):
                 other = store.contact_by_phone(tx, phone_key(phone))
-                raise Conflict("There is a contact with this number.", contactId=str(other))
+                known: dict[str, Any] = {"contactId": str(other)} if other else {}
+                raise Conflict("There is a contact with this number.", **known)
             store.change_contact(tx, contact_id, name=name, attributes=_without_nulls(attributes), blocked=False)
             append_events(tx, [events.contact_updated(contact_id, correlation_id)])
             return load_contacts(tx, [contact_id])[contact_id]

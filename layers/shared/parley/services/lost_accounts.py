@@ -13,6 +13,7 @@ from parley.cloud.ports import NotSealedHere, Queue, Sealer
 from parley.domain import events
 from parley.domain.errors import Unavailable
 from parley.domain.events import NewEvent
+from parley.domain.outgoing import Refused
 from parley.providers.base import Account, Provider
 from parley.store import accounts
 from parley.store import sending as store
@@ -27,9 +28,9 @@ CHECK_EVERY = timedelta(seconds=45)
 _AT_MOST = 1000
 
 
-def pause(tx: Transaction, integration_id: UUID, reason: str, correlation_id: UUID | None) -> list[NewEvent]:
+def pause(tx: Transaction, integration_id: UUID, why: Refused, correlation_id: UUID | None) -> list[NewEvent]:
     """Say that an account is lost, and why; answer what to tell."""
-    row = accounts.set_state(tx, integration_id, "paused", reason, store.now(tx))
+    row = accounts.set_state(tx, integration_id, "paused", why.message, store.now(tx), why.code)
     store.note_check(tx, integration_id)
     return [] if row is None else [events.integration_updated(row, correlation_id)]
 

@@ -15,7 +15,6 @@ from parley.domain.identity import Address, Person, phone_key
 from parley.domain.principal import Actor
 from parley.store import conversations as working
 from parley.store import receiving, sending
-from parley.store.conversations import Happened
 from parley.store.database import Transaction
 from parley.store.event_log import append_events
 from parley.store.ids import new_id
@@ -54,29 +53,12 @@ def meet(tx: Transaction, partner: Partner, by: Actor, correlation_id: UUID) -> 
     chat = (partner.integration_id, identified.contacts[0])
     found = receiving.lock_conversations(tx, [chat]).get(chat)
     if found is not None and (found["status"] != "resolved" or reopen):
-        _reopen(tx, found["id"], found["status"], by, correlation_id)
-        append_events(tx, identified.log)
+        reopened = working.reopen(tx, found["id"], by)
+        told = [events.conversation_updated(found["id"], correlation_id)] if reopened else []
+        append_events(tx, [*identified.log, *told])
         return UUID(str(found["id"]))
     conversation_id = new_id()
     row = {"id": conversation_id, "integration_id": chat[0], "contact_id": chat[1], "group_id": None}
     receiving.insert_conversations(tx, [row])
     append_events(tx, [*identified.log, events.conversation_new(conversation_id, correlation_id)])
     return conversation_id
-
-
-def _reopen(tx: Transaction, conversation_id: UUID, status: str, by: Actor, correlation_id: UUID) -> None:
-    if status != "resolved":
-        return
-    conversation = working.lock(tx, conversation_id)
-    if conversation is None:
-        return
-    working.change(
-        tx,
-        conversation_id,
-        status="open",
-        snoozed_until=None,
-        priority=conversation["priority"],
-        labels=conversation["labels"],
-    )
-    working.keep_timeline(tx, [Happened(conversation_id, "status", {"from": status, "to": "open"}, by)])
-    append_events(tx, [events.conversation_updated(conversation_id, correlation_id)])

@@ -6,10 +6,11 @@ alone and will always fail is parked; what may pass is tried again.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from parley.cloud.ports import Bucket, NotSealedHere, Sealer
@@ -32,12 +33,15 @@ from .accept import LARGEST_BODY
 from .arrivals import Arrival, Policy, Storable
 from .fetch_media import PendingFile
 from .receive import Received, Touched, receive
+from .suppress import ErasedMetError, Sieved, Suppression, forget_objects, record_unsaid
 from .take_apart import PARSER_BUGS, Splitter, no_apps
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A webhook after all that needs no transaction: its integration, and either facts or why there are none."""
+    """A webhook after all that needs no transaction: its integration, and either facts or why there are none.
+    `redacted`: what its object is to be, once the rest is stored; None where it stays.
+    """
 
     webhook: Webhook
     integration: Integration
@@ -45,6 +49,8 @@ class Examined:
     facts: Sequence[Fact] = ()
     state: LedgerState | None = None
     reason: str | None = None
+    believed: bool = False
+    redacted: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +67,28 @@ class TypingHeard:
 @dataclass(slots=True)
 class Processed:
     """`failed`: the indexes to be tried again, with what was in the way. `changed`: tenants whose listeners should
-    hear. `parked`: how many were set aside. `files`: what is still to be fetched. `resumed`: accounts
-    (tenant, integration) whose gateway says they are connected. `typing`: customers who type just now.
+    hear. `parked`: how many were set aside. `ended`: how many are in the ledger, by integration, and `parked_of` how
+    many of those were set aside; those `replayed` count in neither, for that one is parked again says nothing new.
+    `entries`: how each ended; of one for a whole app, in one of its tenants. `files`: what is still to be fetched.
+    `resumed`: accounts (tenant, integration) whose gateway says they are
+    connected. `typing`: customers who type just now. `unsent`: how many sends turned out to have failed.
     """
 
     failed: dict[int, ParleyError] = field(default_factory=dict)
     changed: set[UUID] = field(default_factory=set)
     parked: int = 0
+    replayed: frozenset[int] = frozenset()
+    ended: Counter[UUID] = field(default_factory=Counter)
+    parked_of: Counter[UUID] = field(default_factory=Counter)
+    entries: dict[int, Entry] = field(default_factory=dict)
     files: list[PendingFile] = field(default_factory=list)
     resumed: set[tuple[UUID, UUID]] = field(default_factory=set)
     typing: list[TypingHeard] = field(default_factory=list)
+    unsent: int = 0
 
 
 class Processor:
-    """Processes batches; its collaborators are the deployment's."""
+    """Processes batches; its collaborators are the deployment's. `suppression`: what is erased; None: nothing was."""
 
     def __init__(
         self,
@@ -83,16 +97,19 @@ class Processor:
         providers: Mapping[str, Provider],
         sealer: Callable[[], Sealer],
         apps: Callable[[str], App | None] = no_apps,
+        suppression: Suppression | None = None,
     ) -> None:
         self._database = database
         self._bucket = bucket
         self._providers = providers
         self._sealer = sealer
+        self._suppression = suppression
         self._splitter = Splitter(database, bucket, apps)
 
     def process(self, webhooks: Sequence[Webhook]) -> Processed:
         """Take webhooks in; never raises for one of them."""
-        done = Processed()
+        replayed = frozenset(i for i, webhook in enumerate(webhooks) if webhook.is_believed or webhook.is_replay)
+        done = Processed(replayed=replayed)
         try:
             with self._database.unscoped() as tx:
                 integrations = find_integrations(tx, {webhook.integration_id for webhook in webhooks})
@@ -136,16 +153,18 @@ class Processor:
     def _examine(self, webhook: Webhook, integration: Integration) -> Examined:
         """Believe and understand one webhook. Raises only what may pass (the bucket or a secret out of reach)."""
         kept: bytes | None = None
+        believed = webhook.is_believed
         facts: Sequence[Fact] = ()
         state: LedgerState | None = None
         reason: str | None = None
         try:
             webhook = self._with_body(webhook)
             provider = self._providers[integration.provider]
-            kept = self._redacted(webhook, provider)
-            if not webhook.is_part:
+            kept = provider.redact(webhook.body or b"", webhook.headers)
+            if not believed:
                 self._believe(webhook, integration, provider)
-            facts = provider.normalise(webhook.body or b"", webhook.headers)
+            believed = True
+            facts = _understood(webhook, provider)
             self._keep_files(integration.tenant_id, facts)
         except Rejected as error:
             state, reason = "rejected", error.detail
@@ -153,7 +172,10 @@ class Processor:
             state, reason = "parked", error.detail
         except PARSER_BUGS as error:
             state, reason = "parked", f"{type(error).__name__} while reading it"
-        return Examined(webhook, integration, kept, facts if state is None else (), state, reason)
+        stored, redacted = kept, None
+        if webhook.pointer is not None:
+            stored, redacted = None, kept if kept != webhook.body else None
+        return Examined(webhook, integration, stored, facts if state is None else (), state, reason, believed, redacted)
 
     def _believe(self, webhook: Webhook, integration: Integration, provider: Provider) -> None:
         if webhook.provider != integration.provider:
@@ -164,15 +186,6 @@ class Processor:
         account = Account(integration.account_id, credentials, integration.settings)
         provider.verify(webhook.body or b"", webhook.headers, account, webhook.received_at)
 
-    def _redacted(self, webhook: Webhook, provider: Provider) -> bytes | None:
-        """The body as it may be kept; the object behind a pointer is rewritten so."""
-        kept = provider.redact(webhook.body or b"", webhook.headers)
-        if webhook.pointer is None:
-            return kept
-        if kept != webhook.body:
-            self._bucket.put(webhook.pointer, kept)
-        return None
-
     def _keep_files(self, tenant_id: UUID, facts: Sequence[Fact]) -> None:
         """Put files that came within the webhook into the bucket, under the names their rows will have."""
         for fact in facts:
@@ -181,20 +194,22 @@ class Processor:
                     self._bucket.put(object_key(tenant_id, media.inline), media.inline)
 
     def _with_body(self, webhook: Webhook) -> Webhook:
-        if webhook.pointer is None or webhook.is_part:
+        if webhook.pointer is None or webhook.body is not None:
             return webhook
         return webhook.with_body(self._bucket.get(webhook.pointer, LARGEST_BODY))
 
     def _store(self, tenant_id: UUID, group: Mapping[int, Examined], done: Processed) -> None:
         """Store one tenant's webhooks together; if that fails for their content, each alone."""
         try:
-            received = self._database.run(tenant_id, lambda tx: self._receive(tx, group))
+            received = self._received(tenant_id, group, done)
             if received.changed:
                 done.changed.add(tenant_id)
+            done.unsent += received.unsent
             done.resumed |= {(tenant_id, integration_id) for integration_id in received.resumed}
             done.files += [PendingFile(tenant_id, *ids) for ids in received.pending]
-            done.parked += sum(examined.state == "parked" for examined in group.values())
+            self._count(group, {i: examined for i, examined in group.items() if examined.state == "parked"}, done)
             done.typing += [heard for examined in group.values() for heard in _typing(examined)]
+            self._redact(group, done)
         except DataRefused as error:
             if error.constraint == "messages_one_sending":
                 # Two conversations that become one are both sending: a moment later they are not.
@@ -209,14 +224,43 @@ class Processor:
 
     def _park(self, tenant_id: UUID, group: Mapping[int, Examined], error: DataRefused, done: Processed) -> None:
         reason = f"{error.detail} ({error.constraint})" if error.constraint else error.detail
-        entries = [Entry(examined.webhook, examined.stored_body, "parked", reason) for examined in group.values()]
+        entries = {
+            index: Entry(examined.webhook, examined.stored_body, "parked", reason, believed=examined.believed)
+            for index, examined in group.items()
+        }
         try:
-            self._database.run(tenant_id, lambda tx: record(tx, entries))
-            done.parked += len(entries)
+            self._database.run(tenant_id, lambda tx: record(tx, list(entries.values())))
+            done.entries.update(entries)
+            self._count(group, group, done)
+            self._redact(group, done)
         except ParleyError as failure:
             done.failed.update(dict.fromkeys(group, failure))
 
-    def _receive(self, tx: Transaction, group: Mapping[int, Examined]) -> Received:
+    def _redact(self, group: Mapping[int, Examined], done: Processed) -> None:
+        """Rewrite objects as they may be kept. Not before: whoever comes again needs the bytes that were signed."""
+        for index, examined in group.items():
+            pointer = done.entries[index].webhook.pointer
+            if examined.redacted is not None and pointer is not None:
+                self._bucket.put(pointer, examined.redacted)
+
+    def _count(self, group: Mapping[int, Examined], parked: Mapping[int, Examined], done: Processed) -> None:
+        done.parked += len(parked)
+        done.ended.update(group[index].integration.id for index in group.keys() - done.replayed)
+        done.parked_of.update(parked[index].integration.id for index in parked.keys() - done.replayed)
+
+    def _received(self, tenant_id: UUID, group: Mapping[int, Examined], done: Processed) -> Received:
+        """Receive in one transaction; where it met something erased, once more without that."""
+        try:
+            return self._database.run(tenant_id, lambda tx: self._receive(tx, group, done, sieved=False))[0]
+        except ErasedMetError:
+            received, sieved = self._database.run(tenant_id, lambda tx: self._receive(tx, group, done, sieved=True))
+        pointers = {index: examined.webhook.pointer for index, examined in group.items()}
+        forget_objects(self._database, self._bucket, tenant_id, sieved, pointers)
+        return received
+
+    def _receive(
+        self, tx: Transaction, group: Mapping[int, Examined], done: Processed, *, sieved: bool
+    ) -> tuple[Received, Sieved]:
         arrivals: list[Arrival[Storable]] = []
         policies: dict[UUID, Policy] = {}
         unknown: set[int] = set()
@@ -231,10 +275,16 @@ class Processor:
                 for owner in owners:
                     policies[owner.id] = self._policy(owner)
                     arrivals.append(Arrival(index, owner.id, webhook.received_at, webhook.correlation_id, fact))
-        received = receive(tx, arrivals, policies)
-        taken = {arrival.webhook for arrival in arrivals}
-        record(tx, [_entry(e, received.touched.get(i), i in taken, i in unknown) for i, e in group.items()])
-        return received
+        if self._suppression is None:
+            received, parted = receive(tx, arrivals, policies), Sieved(arrivals, [])
+        else:
+            received, parted = self._suppression.receive(tx, arrivals, policies, sieved=sieved)
+        taken = {arrival.webhook for arrival in parted.kept}
+        entries = {i: _entry(e, received.touched.get(i), i in taken, i in unknown) for i, e in group.items()}
+        said = record_unsaid(tx, entries, parted)
+        record(tx, said)
+        done.entries.update(zip(entries, said, strict=True))
+        return received, parted
 
     def _owners(self, tx: Transaction, integration: Integration, fact: Storable) -> Sequence[Integration]:
         """The integration a fact belongs to: the URL's own (also where a body names none), or another of the same
@@ -253,6 +303,18 @@ class Processor:
         return Policy(window, reopen=integration.settings.get("whenResolved", "reopen") == "reopen")
 
 
+def _understood(webhook: Webhook, provider: Provider) -> Sequence[Fact]:
+    """What a webhook says. Raises Unreadable, also for any bug: a parser sees nothing but the bytes, which stay the
+    same, and one that fails its batch would take others' webhooks to the dead letters.
+    """
+    try:
+        return provider.normalise(webhook.body or b"", webhook.headers)
+    except ParleyError:
+        raise
+    except Exception as error:
+        raise Unreadable(f"{type(error).__name__} while reading it") from error
+
+
 def _typing(examined: Examined) -> Iterator[TypingHeard]:
     """Of the URL's own account only: it is not worth a look who else's it may be."""
     integration, seen_at = examined.integration, examined.webhook.received_at
@@ -265,19 +327,14 @@ def _typing(examined: Examined) -> Iterator[TypingHeard]:
 
 
 def _entry(examined: Examined, touched: Touched | None, taken: bool, unknown: bool) -> Entry:
+    about = partial(Entry, examined.webhook, examined.stored_body, believed=examined.believed)
     if examined.state is not None:
-        return Entry(examined.webhook, examined.stored_body, examined.state, examined.reason)
+        return about(examined.state, examined.reason)
     if taken:
         ids = touched or Touched(set(), set())
-        return Entry(
-            examined.webhook,
-            examined.stored_body,
-            "processed",
-            "unknown_account: for a part of it" if unknown else None,
-            tuple(sorted(ids.message_ids)),
-            tuple(sorted(ids.contact_ids)),
-        )
+        part = "unknown_account: for a part of it" if unknown else None
+        return about("processed", part, tuple(sorted(ids.message_ids)), tuple(sorted(ids.contact_ids)))
     if unknown:
-        return Entry(examined.webhook, examined.stored_body, "rejected", "unknown_account")
+        return about("rejected", "unknown_account")
     reasons = sorted({fact.reason if isinstance(fact, Ignored) else "typing" for fact in examined.facts})
-    return Entry(examined.webhook, examined.stored_body, "ignored", "; ".join(reasons) or "it says nothing")
+    return about("ignored", "; ".join(reasons) or "it says nothing")

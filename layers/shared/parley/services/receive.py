@@ -38,13 +38,15 @@ class Touched:
 @dataclass(frozen=True, slots=True)
 class Received:
     """`touched`: by webhook. `changed`: listeners should hear of it. `pending`: (integration, attachment) of each file
-    that is still to be fetched. `resumed`: integrations whose gateway says they are connected.
+    that is still to be fetched. `resumed`: integrations whose gateway says they are connected. `unsent`: how many sends
+    turned out to have failed.
     """
 
     touched: Mapping[int, Touched]
     changed: bool
     pending: Sequence[tuple[UUID, UUID]] = ()
     resumed: frozenset[UUID] = frozenset()
+    unsent: int = 0
 
 
 def receive(tx: Transaction, arrivals: Sequence[Arrival[Storable]], policies: Mapping[UUID, Policy]) -> Received:
@@ -80,7 +82,8 @@ def receive(tx: Transaction, arrivals: Sequence[Arrival[Storable]], policies: Ma
     append_events(tx, log)
     connected = (a for a in arrivals if isinstance(a.fact, AccountState) and a.fact.state == "connected")
     resumed = frozenset(a.integration_id for a in connected)
-    return Received(dict(touched), bool(log), tuple(stored.pending), resumed)
+    unsent = sum(event.type == "message.status" and event.delta.get("status") == "failed" for event in log)
+    return Received(dict(touched), bool(log), tuple(stored.pending), resumed, unsent)
 
 
 def _of(arrivals: Iterable[Arrival[Storable]], kind: type[Kind]) -> list[Arrival[Kind]]:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from parley.domain.batches import Told, told
+from parley.store import health
 from parley.store.database import Row, Transaction
 from parley.store.views import View, load_contacts, load_conversations, load_messages, load_names, timestamp
 
@@ -17,6 +18,7 @@ _WITH_MESSAGE = frozenset({"message.new", "message.updated", "message.reaction",
 _WITH_CONVERSATION = frozenset({"message.new", "conversation.new", "conversation.updated", "conversation.assigned"})
 _WITH_CONTACT = frozenset({"contact.updated"})
 _ASSIGNED = "conversation.assigned"
+_INTEGRATION = "integration.updated"
 _WITH_ACTOR = frozenset({_ASSIGNED, "user.mentioned"})
 
 
@@ -28,6 +30,7 @@ class Subjects:
     conversations: Mapping[UUID, View]
     contacts: Mapping[UUID, View]
     names: Mapping[UUID, str]
+    health: Mapping[UUID, View]
 
     def person(self, user_id: str | None) -> View | None:
         """A person as events show one."""
@@ -42,13 +45,16 @@ class Subjects:
 def render(tx: Transaction, events: Sequence[Row]) -> list[Told]:
     """Tell these events, in one snapshot with whatever else the transaction read.
 
-    An event whose subject is gone (erased) is left out: there is nothing any more that anybody may see.
+    An event whose subject is gone (erased) is left out, since there is nothing any more that anybody may see; but
+    changes of a conversation or a contact go on to be told as `{id, erased: true}`, so that whoever still has it lets
+    go of it.
     """
     subjects = Subjects(
         messages=load_messages(tx, _ids(events, "message_id", _WITH_MESSAGE)),
         conversations=load_conversations(tx, _ids(events, "conversation_id", _WITH_CONVERSATION)),
         contacts=load_contacts(tx, _ids(events, "contact_id", _WITH_CONTACT)),
         names=load_names(tx, _named(events)),
+        health=health.told(tx, (UUID(event["delta"]["id"]) for event in events if event["type"] == _INTEGRATION)),
     )
     rendered = (_event(event, subjects) for event in events)
     return [event for event in rendered if event is not None]
@@ -113,6 +119,10 @@ def _conversation(event: Row, subjects: Subjects) -> View | None:
     return subjects.conversations.get(event["conversation_id"])
 
 
+def _conversation_now(event: Row, subjects: Subjects) -> View | None:
+    return _conversation(event, subjects) or _erased(event["conversation_id"])
+
+
 def _conversation_assigned(event: Row, subjects: Subjects) -> View | None:
     conversation = subjects.conversations.get(event["conversation_id"])
     note = subjects.messages.get(event["message_id"])
@@ -134,7 +144,17 @@ def _user_mentioned(event: Row, subjects: Subjects) -> View | None:
 
 
 def _contact(event: Row, subjects: Subjects) -> View | None:
-    return subjects.contacts.get(event["contact_id"])
+    return subjects.contacts.get(event["contact_id"]) or _erased(event["contact_id"])
+
+
+def _erased(id_: UUID) -> View:
+    return {"id": str(id_), "erased": True}
+
+
+def _integration(event: Row, subjects: Subjects) -> View | None:
+    """An account as it was then, with its health as it is now."""
+    delta = _delta(event, subjects)
+    return {**delta, "health": subjects.health.get(UUID(delta["id"]), health.shown(None, None, None))}
 
 
 def _delta(event: Row, _subjects: Subjects) -> View:
@@ -148,10 +168,11 @@ _DATA: Mapping[str, Callable[[Row, Subjects], View | None]] = {
     "message.status": _message_delta,
     "message.deleted": _message_delta,
     "conversation.new": _conversation,
-    "conversation.updated": _conversation,
+    "conversation.updated": _conversation_now,
     "conversation.assigned": _conversation_assigned,
     "contact.updated": _contact,
     "user.mentioned": _user_mentioned,
+    _INTEGRATION: _integration,
 }
 
 

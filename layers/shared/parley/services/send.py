@@ -26,6 +26,7 @@ from parley.domain.errors import (
 )
 from parley.domain.principal import Principal
 from parley.providers.base import Pacing, Provider
+from parley.store import conversations as working
 from parley.store import sending as store
 from parley.store.database import Database, Row, Transaction
 from parley.store.event_log import append_events
@@ -155,7 +156,9 @@ def wait_for_outcome(database: Database, principal: Principal, message_id: UUID,
     deadline = time.monotonic() + seconds
     while True:
         with database.transaction(principal.tenant_id) as tx:
-            view = load_messages(tx, [message_id])[message_id]
+            view = load_messages(tx, [message_id]).get(message_id)
+        if view is None:
+            raise NotFound  # it was erased meanwhile
         if view["status"] in _FINAL or time.monotonic() >= deadline:
             return view
         time.sleep(_LOOK_AGAIN_SECONDS)
@@ -165,6 +168,8 @@ def _run(database: Database, sending: _Sending) -> SendResult:
     try:
         return database.run(sending.principal.tenant_id, sending.run, viewer=sending.principal.viewer)
     except DataRefused as error:
+        if error.constraint == "conversations_one_unresolved":
+            raise Conflict("The customer has another conversation that is not resolved.") from error
         if error.constraint != "messages_client_key":
             raise
         # The same key was written into another conversation meanwhile; it can be seen now.
@@ -193,6 +198,7 @@ class _Sending:
             earlier = store.find_by_client_key(tx, self.principal.key, self.key) if self.key else None
             if earlier is not None:
                 return self._replay(tx, earlier)
+            tx.widen()  # whoever has the number is found, also out of the sender's sight
             conversation_id = meet(tx, self.partner, self.principal.actor, self.correlation_id)
             return replace(self, conversation_id=conversation_id).run(tx)
         conversation = store.lock_conversation(tx, self.conversation_id)
@@ -214,6 +220,8 @@ class _Sending:
         message_id = self._insert(tx, conversation, wait)
         if file is not None:
             keep_file(tx, file, message_id, self.request)
+        if self.request.scheduled_at is None:
+            working.reopen(tx, self.conversation_id, self.principal.actor)
         append_events(tx, [events.message_new(self.conversation_id, message_id, self.correlation_id)])
         return SendResult(load_messages(tx, [message_id])[message_id], False, conversation["integration_id"], wait)
 
@@ -243,6 +251,8 @@ class _Sending:
         """Refuse what cannot be sent here and now; answer the file that goes along."""
         capabilities = self.providers[conversation["provider"]].capabilities
         check_kind(self.request, capabilities, conversation["provider"], is_group=conversation["is_group"])
+        if conversation["blocked"]:
+            raise Conflict("The contact is blocked; unblock them to write to them.")
         if conversation["reply_address"] is None:
             raise InvalidRequest("The customer's address is not known.")
         if self.request.resend_of is not None:

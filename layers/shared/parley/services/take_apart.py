@@ -19,7 +19,7 @@ from parley.store.ledger import record_stray
 
 from .accept import APP, LARGEST_BODY, LARGEST_QUEUED_BODY, PAYLOADS
 
-PARSER_BUGS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+PARSER_BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What a parser raises for a body it was not written for: the same bytes will raise it again."""
 DONE = b""
 """What is left of a large body whose parts were all stored."""

@@ -16,12 +16,18 @@ _SQL = queries("accounts")
 
 
 def set_state(
-    tx: Transaction, integration_id: UUID, state: str, reason: str | None, received_at: datetime
+    tx: Transaction,
+    integration_id: UUID,
+    state: str,
+    reason: str | None,
+    received_at: datetime,
+    code: str | None = None,
 ) -> dict[str, Any] | None:
     """Set an account's state if this telling is the latest; answer the account as events show it, None if nothing
-    changed.
+    changed. `code`: why, in Parley's own word, where it is known.
     """
-    row = tx.row(_SQL["set_state"], id=integration_id, state=state, reason=reason, received_at=received_at)
+    told = {"state": state, "reason": reason, "code": code, "received_at": received_at}
+    row = tx.row(_SQL["set_state"], id=integration_id, **told)
     return None if row is None else _shown(row)
 
 

@@ -173,6 +173,14 @@ def listeners(tx: Transaction, chunk: Chunk = EVERYBODY) -> list[Ear]:
     ]
 
 
+def page_of_connections(tx: Transaction, after: tuple[datetime, str] | None, limit: int) -> list[Row]:
+    """The next open sockets (id, user_id, name, state, visible, connected_at, seen_at, expires_at, topics), the latest
+    opened first.
+    """
+    at, id_ = after or (None, None)
+    return tx.rows(_SQL["page"], after_at=at, after_id=id_, limit=limit)
+
+
 def raise_positions(tx: Transaction, positions: Iterable[Position]) -> None:
     """Note how far connections were told."""
     rows: list[Mapping[str, Any]] = [

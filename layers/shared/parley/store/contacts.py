@@ -13,10 +13,19 @@ _SQL = queries("contacts")
 
 
 def page_of_contacts(
-    tx: Transaction, after: UUID | None, limit: int, *, phone: str | None = None, blocked: bool | None = None
+    tx: Transaction,
+    after: UUID | None,
+    limit: int,
+    *,
+    phone: str | None = None,
+    blocked: bool | None = None,
+    restricted: bool = False,
 ) -> list[UUID]:
-    """The next contacts, the newest first; `phone`: only whose number this is (its canonical key)."""
-    rows = tx.rows(_SQL["page"], after=after, limit=limit, phone=phone, blocked=blocked)
+    """The next contacts, the newest first; `phone`: only whose number this is (its canonical key); `restricted`: the
+    transaction has a viewer, who sees some only.
+    """
+    query = _SQL["page_in_sight" if restricted else "page"]
+    rows = tx.rows(query, after=after, limit=limit, phone=phone, blocked=blocked)
     return [row["id"] for row in rows]
 
 

@@ -59,6 +59,17 @@ def assign(tx: Transaction, conversation_id: UUID, assignee_id: UUID | None, *, 
     tx.execute(_SQL["assign"], id=conversation_id, assignee_id=assignee_id, automatic=automatic)
 
 
+def reopen(tx: Transaction, conversation_id: UUID, by: Actor) -> bool:
+    """Open a locked conversation that was resolved, and write down who did; False where it was not.
+
+    Raises DataRefused (`conversations_one_unresolved`) where the customer has another one.
+    """
+    if not tx.execute(_SQL["reopen"], id=conversation_id):
+        return False
+    keep_timeline(tx, [Happened(conversation_id, "status", {"from": "resolved", "to": "open"}, by)])
+    return True
+
+
 def keep_timeline(tx: Transaction, happened: Iterable[Happened]) -> None:
     """Write down what was done to conversations."""
     rows = [
@@ -90,12 +101,20 @@ def insert_note(tx: Transaction, row: Mapping[str, Any]) -> None:
 
 def follow(tx: Transaction, conversation_id: UUID, user_id: UUID) -> bool:
     """Make a person follow a conversation; whether they did not before."""
-    return tx.execute(_SQL["follow"], id=conversation_id, user_id=user_id) > 0
+    return _follows(tx, "follow", conversation_id, user_id)
 
 
 def unfollow(tx: Transaction, conversation_id: UUID, user_id: UUID) -> bool:
     """Let a person follow a conversation no more; whether they did."""
-    return tx.execute(_SQL["unfollow"], id=conversation_id, user_id=user_id) > 0
+    return _follows(tx, "unfollow", conversation_id, user_id)
+
+
+def _follows(tx: Transaction, deed: str, conversation_id: UUID, user_id: UUID) -> bool:
+    """Followers are shown with the conversation, and of two showings the higher version is the newer one."""
+    changed = tx.execute(_SQL[deed], id=conversation_id, user_id=user_id) > 0
+    if changed:
+        tx.execute(_SQL["count_change"], id=conversation_id)
+    return changed
 
 
 def followers(tx: Transaction, conversation_id: UUID) -> list[Row]:

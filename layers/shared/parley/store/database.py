@@ -71,10 +71,12 @@ class Database:
 
     `pooled`: through a transaction pooler the next transaction may be on another server connection, so nothing is
     prepared; a direct connection prepares what comes twice, which spares the server a third of its work.
+    `unreachable` is told each time the database is away.
     """
 
-    def __init__(self, conninfo: str, *, pooled: bool = True) -> None:
+    def __init__(self, conninfo: str, *, pooled: bool = True, unreachable: Callable[[], object] = lambda: None) -> None:
         self._conninfo = conninfo
+        self._unreachable = unreachable
         self._prepare_threshold = None if pooled else 2
         self._local = threading.local()
 
@@ -134,6 +136,7 @@ class Database:
             raise DataRefused("A value is too large.") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self.close()
+            self._unreachable()
             raise Unavailable("The database cannot be reached.") from error
         except (psycopg.IntegrityError, psycopg.DataError) as error:
             raise DataRefused(type(error).__name__, constraint=error.diag.constraint_name) from error

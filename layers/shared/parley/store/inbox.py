@@ -4,7 +4,7 @@ count, so that what arrives meanwhile neither repeats nor hides anything.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -14,8 +14,8 @@ from .database import Transaction
 from .queries import queries
 
 _SQL = queries("inbox")
-_FEWEST_DIGITS: Final = 3
-"""Of a number that is looked for: less would find everybody."""
+MOST_OWNERS: Final = 2000
+"""Customers and groups that fit what is looked for: of more than these, the inbox is walked and each is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class MessagePosition:
 
 @dataclass(frozen=True, slots=True)
 class ConversationFilter:
-    """Which conversations; None asks for no restriction. `unassigned` and `assignee` exclude each other. `name`: a part
-    of the customer's or group's name, or of the customer's number.
+    """Which conversations; None asks for no restriction. `unassigned` and `assignee` exclude each other. `name`: what
+    the customer (name, number, what was noted of them) or the group goes by, as search finds them.
     """
 
     status: str | None = None
@@ -64,6 +64,7 @@ class ConversationFilter:
     unread: bool | None = None
     before: datetime | None = None
     name: str | None = None
+    follower: UUID | None = None
     sort: Literal["newest", "oldest"] = "newest"
 
 
@@ -75,20 +76,23 @@ def page_of_conversations(
     One that moves while somebody walks from page to page may come twice, but none is left out: what changed since the
     first page comes (again) at the end.
     """
+    asked = _asked(tx, wanted)
     found: list[ConversationPosition] = []
+    if asked is None:
+        return found
     if after is None or not after.late:
-        found = _in_order(tx, wanted, after, limit)
+        found = _in_order(tx, wanted.sort, asked, after, limit)
     if after is not None and len(found) < limit:
-        found += _changed(tx, wanted, after, [position.id for position in found], limit - len(found))
+        found += _changed(tx, asked, after, [position.id for position in found], limit - len(found))
     return found
 
 
 def _in_order(
-    tx: Transaction, wanted: ConversationFilter, after: ConversationPosition | None, limit: int
+    tx: Transaction, sort: str, asked: Mapping[str, Any], after: ConversationPosition | None, limit: int
 ) -> list[ConversationPosition]:
     rows = tx.rows(
-        _SQL[f"{wanted.sort}_conversations"],
-        **_asked(wanted),
+        _SQL[f"{sort}_conversations"],
+        **asked,
         resumes=after is not None,
         after_at=after.at if after else None,
         after_id=after.id if after else None,
@@ -106,11 +110,11 @@ def _in_order(
 
 
 def _changed(
-    tx: Transaction, wanted: ConversationFilter, after: ConversationPosition, shown: list[UUID], limit: int
+    tx: Transaction, asked: Mapping[str, Any], after: ConversationPosition, shown: list[UUID], limit: int
 ) -> list[ConversationPosition]:
     rows = tx.rows(
         _SQL["changed_conversations"],
-        **_asked(wanted),
+        **asked,
         settled=after.walk.settled,
         head=after.walk.head,
         began=after.walk.began,
@@ -121,9 +125,9 @@ def _changed(
     return [ConversationPosition(row["last_message_at"], row["id"], after.walk, late=True) for row in rows]
 
 
-def _asked(wanted: ConversationFilter) -> dict[str, Any]:
-    digits = re.sub(r"\D", "", wanted.name or "")
-    return {
+def _asked(tx: Transaction, wanted: ConversationFilter) -> dict[str, Any] | None:
+    """The filter's parameters; None where nobody goes by that name."""
+    asked = {
         "status": wanted.status,
         "assignee": wanted.assignee,
         "unassigned": wanted.unassigned,
@@ -131,14 +135,20 @@ def _asked(wanted: ConversationFilter) -> dict[str, Any]:
         "label": wanted.label,
         "unread": wanted.unread,
         "before": wanted.before,
-        "name_like": _like(wanted.name) if wanted.name else None,
-        "digits_like": _like(digits) if len(digits) >= _FEWEST_DIGITS else None,
+        "follower": wanted.follower,
+        "owners": None,
+        "patterns": None,
     }
-
-
-def _like(part: str) -> str:
-    escaped = re.sub(r"([%_\\])", r"\\\1", part)
-    return f"%{escaped}%"
+    if wanted.name is None:
+        return asked
+    patterns = tx.value(_SQL["patterns"], given=wanted.name)
+    if not patterns:
+        return None
+    owners = [row["id"] for row in tx.rows(_SQL["find_owners"], patterns=patterns, at_most=MOST_OWNERS + 1)]
+    if not owners:
+        return None
+    tx.execute(_SQL["plan_each_time"])
+    return asked | ({"patterns": patterns} if len(owners) > MOST_OWNERS else {"owners": owners})
 
 
 def page_of_messages(

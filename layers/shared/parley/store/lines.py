@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from .database import Row, Transaction, jsonb
+from .health import shown as health_shown
 from .queries import queries
 from .views import View, timestamp
 
@@ -65,6 +66,7 @@ def shown(row: Row) -> View:
         "state": row["state"],
         "reason": row["state_reason"],
         "held": row["held_at"] is not None,
+        "health": health_shown(row["health"], row["health_reason"], row["health_since"]),
         "settings": row["settings"],
         "createdAt": timestamp(row["created_at"]),
         "updatedAt": timestamp(row["updated_at"]),

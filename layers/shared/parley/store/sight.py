@@ -33,3 +33,13 @@ def out_of_sight(
         return {}
     rows = tx.rows(_SQL["out_of_sight"], people=list(people), conversations=list(conversations))
     return {(row["user_id"], row["conversation_id"]): row["if_unassigned"] for row in rows}
+
+
+def contacts_out_of_sight(
+    tx: Transaction, people: Collection[UUID], contacts: Collection[UUID]
+) -> frozenset[tuple[UUID, UUID]]:
+    """The pairs of these people and contacts that may not come together."""
+    if not people or not contacts:
+        return frozenset()
+    rows = tx.rows(_SQL["contacts_out_of_sight"], people=list(people), contacts=list(contacts))
+    return frozenset((row["user_id"], row["contact_id"]) for row in rows)

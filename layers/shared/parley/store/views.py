@@ -78,6 +78,7 @@ def _conversation(row: Row) -> View:
         "status": row["status"],
         "snoozedUntil": timestamp(row["snoozed_until"]),
         "assignee": {"id": str(row["assignee_id"]), "name": row["assignee_name"]} if row["assignee_id"] else None,
+        "followers": row["followers"] or [],
         "labels": row["labels"],
         "priority": row["priority"],
         "unreadCount": row["unread_count"],

@@ -58,6 +58,7 @@ def load_for_webhooks() -> None:
     import parley.services.accept
 
     parley.cloud.signing.load()
+    meter()
 
 
 def load_for_inbox() -> None:
@@ -262,10 +263,10 @@ def inbox_api() -> Api:
     from parley.edge.routes_me import add_me_routes
     from parley.edge.routes_media import add_media_routes
     from parley.edge.routes_realtime import Realtime, add_realtime_routes
-    from parley.services import catch_up, presence, tickets
+    from parley.services import catch_up, presence, read_connections, tickets
 
     ours = settings()
-    api = Api("inbox_api", authenticator(), limits())
+    api = Api("inbox_api", authenticator(), limits(), meter())
     add_inbox_routes(api, inbox)
     add_media_routes(api, uploads)
     add_me_routes(api, _say_busy)
@@ -276,6 +277,7 @@ def inbox_api() -> Api:
             snapshot=lambda caller: catch_up.snapshot(database(), caller),
             issue_ticket=lambda caller: tickets.issue(database(), caller, ours.websocket_url, TICKET_TERM),
             presence=lambda caller: presence.presence(database(), caller, terms()),
+            connections=lambda *asked: read_connections.connections(database(), *asked),
         ),
     )
     add_desk_routes(api)
@@ -302,7 +304,7 @@ def sending_api() -> Api:
     from parley.edge.routes_acting import add_acting_routes
     from parley.edge.routes_sending import add_sending_routes
 
-    api = Api("send_message", authenticator(), limits())
+    api = Api("send_message", authenticator(), limits(), meter())
     add_sending_routes(api, outbox)
     add_acting_routes(api, acting)
     return api

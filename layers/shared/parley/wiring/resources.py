@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from parley.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from logging import Logger
 
     import httpx
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from parley.cloud.sealing import Sealer
     from parley.cloud.secrets import Secrets
     from parley.cloud.sqs import Queue
+    from parley.domain.queues import QueueName
     from parley.domain.tokens import DeploymentKeys
     from parley.providers.public_web import PublicWeb
     from parley.providers.registry import Providers
@@ -81,7 +83,7 @@ def inbound_queue() -> Queue:
     """Webhooks on their way to the processor."""
     from parley.cloud.sqs import Queue
 
-    return Queue(settings().required("inbound_queue_url"), sqs())
+    return Queue(settings().required("inbound_queue_url"), sqs(), settings().fast_clock)
 
 
 @cache
@@ -89,7 +91,7 @@ def outbound_queue() -> Queue:
     """Hints that a conversation has something to send."""
     from parley.cloud.sqs import Queue
 
-    return Queue(settings().required("outbound_queue_url"), sqs())
+    return Queue(settings().required("outbound_queue_url"), sqs(), settings().fast_clock)
 
 
 @cache
@@ -97,7 +99,7 @@ def push_queue() -> Queue:
     """Hints that a tenant has events nobody has pushed."""
     from parley.cloud.sqs import Queue
 
-    return Queue(settings().required("push_queue_url"), sqs())
+    return Queue(settings().required("push_queue_url"), sqs(), settings().fast_clock)
 
 
 @cache
@@ -105,7 +107,21 @@ def media_queue() -> Queue:
     """Hints that a file waits to be fetched."""
     from parley.cloud.sqs import Queue
 
-    return Queue(settings().required("media_queue_url"), sqs())
+    return Queue(settings().required("media_queue_url"), sqs(), settings().fast_clock)
+
+
+def queue_named(name: QueueName) -> Queue:
+    """The queue of a name."""
+    return {"inbound": inbound_queue, "outbound": outbound_queue, "media": media_queue, "push": push_queue}[name]()
+
+
+@cache
+def dead_letter_queues() -> Mapping[QueueName, Queue]:
+    """Where messages go that were received too often, by the names of the queues they come from."""
+    from parley.cloud.sqs import Queue
+    from parley.domain.queues import QUEUES
+
+    return {name: Queue(settings().required(f"{name}_dead_letters_url"), sqs()) for name in QUEUES}
 
 
 @cache
@@ -114,6 +130,14 @@ def bucket() -> Bucket:
     from parley.cloud.s3 import Bucket
 
     return Bucket(settings().required("bucket_name"))
+
+
+@cache
+def tombstones() -> Bucket:
+    """Where it is kept what was erased."""
+    from parley.cloud.s3 import Bucket
+
+    return Bucket(settings().required("tombstones_bucket_name"))
 
 
 @cache
@@ -137,16 +161,19 @@ def gateways_and_web() -> Providers:
 
 
 def _gateways(web: httpx.Client | None) -> Providers:
-    """The gateways, on one HTTP client. Idle connections are dropped early: one that died while the container slept
-    would make a send uncertain.
+    """The gateways, on one HTTP client that goes where companies say their gateways are, but to no private address that
+    the operator did not allow. Idle connections are dropped early: one that died while the container slept would make a
+    send uncertain.
     """
     import httpx
 
+    from parley.providers.public_web import public_client
     from parley.providers.registry import build
 
-    limits = httpx.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=4.0)
-    http = httpx.Client(limits=limits, follow_redirects=False, trust_env=False)
     ours = settings()
+    allowed = [url for url in (*ours.private_gateway_urls.split(","), ours.meta_api_url) if url]
+    limits = httpx.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=4.0)
+    http = public_client(allowed, limits=limits)
     return build(
         http,
         web=web,
@@ -176,7 +203,13 @@ def database() -> Database:
     """Postgres, as the functions' role."""
     from parley.store.database import Database
 
-    return Database(conninfo(settings().required("database_secret_arn")), pooled=settings().database_pooled == "true")
+    def unreachable() -> None:
+        from .work import meter
+
+        meter()("database.unreachable", 1)
+
+    pooled = settings().database_pooled == "true"
+    return Database(conninfo(settings().required("database_secret_arn")), pooled=pooled, unreachable=unreachable)
 
 
 def conninfo(secret_arn: str) -> str:

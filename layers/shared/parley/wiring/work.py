@@ -15,7 +15,6 @@ from .resources import (
     conninfo,
     database,
     gateways_and_web,
-    inbound_queue,
     media_queue,
     outbound_queue,
     providers,
@@ -28,18 +27,18 @@ from .resources import (
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from parley.domain.queues import QueueName
     from parley.domain.terms import Terms
     from parley.edge.metrics import Meter
     from parley.services.announce import Announcer
     from parley.services.deliver import Deliverer
     from parley.services.distribute import Distributor
     from parley.services.fetch_media import MediaFetcher, PendingFile
-    from parley.services.housekeep import Housekeeper
+    from parley.services.note_errors import ErrorNotes
     from parley.services.notice import Notices
     from parley.services.process import Processor
     from parley.services.push import Pusher
     from parley.services.show_typing import Typists
-    from parley.services.tend import Tending
     from parley.services.whisper import Whisper
 
 
@@ -49,7 +48,9 @@ def processor() -> Processor:
     from parley.providers.registry import app_of
     from parley.services.process import Processor
 
-    return Processor(database(), bucket(), providers(), sealer, app_of)
+    from .privacy import suppression
+
+    return Processor(database(), bucket(), providers(), sealer, app_of, suppression())
 
 
 @cache
@@ -69,6 +70,7 @@ def deliverer() -> Deliverer:
         backoff=timedelta(seconds=ours.sped(ours.send_backoff_seconds)),
         open_upload=lambda row: open_upload(bucket(), row),
         speed=ours.fast_clock,
+        meter=meter(),
     )
 
 
@@ -113,36 +115,16 @@ def hint_media(files: Sequence[PendingFile]) -> None:
 
 
 @cache
-def housekeeper() -> Housekeeper:
-    """The net under the hints."""
-    from parley.services.farewell import say_bye
-    from parley.services.housekeep import Housekeeper
+def error_notes() -> ErrorNotes:
+    """Notes why messages failed."""
+    from parley.services.note_errors import ErrorNotes
 
-    ours = settings()
-    return Housekeeper(
-        database(),
-        inbound=inbound_queue(),
-        outbound=outbound_queue(),
-        media=media_queue(),
-        bucket=bucket(),
-        wake=pusher().wake,
-        silent_for=timedelta(seconds=ours.sped(ours.connection_silence_seconds)),
-        stuck_for=timedelta(seconds=ours.sped(ours.send_lease_seconds)),
-        dismiss=lambda connection_id, reason: say_bye(connections(), connection_id, reason),
-        announce=announcer().announce,
-        meter=meter(),
-        tend=tending().tend,
-    )
+    return ErrorNotes(database())
 
 
-@cache
-def tending() -> Tending:
-    """Tends the inbox by the clock."""
-    from parley.services.tend import Tending
-
-    ours = settings()
-    overdue = timedelta(seconds=ours.sped(ours.send_lease_seconds))
-    return Tending(database(), outbound_queue(), pusher().wake, overdue, distributor().distribute_all)
+def note_error(queue: QueueName, message: str, error: Exception) -> None:
+    """Note why a queue's message was put off, for its dead letter; never raises."""
+    error_notes().note(queue, message, error)
 
 
 @cache

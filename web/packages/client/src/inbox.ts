@@ -124,6 +124,17 @@ export class Inbox {
     this.changes.conversations.add(id);
   }
 
+  /** One that was erased: nothing of it stays. */
+  removeConversation(id: string): void {
+    const known = this.conversations.get(id);
+    if (known) this.count(known, { ...known, status: "resolved" });
+    if (this.conversations.delete(id)) this.changes.conversations.add(id);
+    const thread = this.threads.get(id);
+    if (!thread) return;
+    [thread.messages, thread.parts] = [new Map(), new Map()];
+    this.changes.threads.add(id);
+  }
+
   changeLast(conversationId: string, messageId: string, change: Partial<LastMessage>): void {
     const conversation = this.conversations.get(conversationId);
     const last = conversation?.lastMessage;

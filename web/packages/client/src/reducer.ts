@@ -33,16 +33,17 @@ const reducers: Record<string, (inbox: Inbox, event: ParleyEvent) => void> = {
   },
   "message.reaction": (inbox, { data }) => inbox.putPart(data, "reactions", { reactions: data.reactions }),
   "conversation.new": (inbox, { data }) => inbox.putConversation(data, true),
-  "conversation.updated": (inbox, { data }) => inbox.putConversation(data),
+  "conversation.updated": (inbox, { data }) =>
+    data.erased ? inbox.removeConversation(data.id) : inbox.putConversation(data),
   "conversation.assigned": (inbox, { data }) => inbox.putConversation(data.conversation),
   "contact.updated": (inbox, { data }) => {
     for (const conversation of inbox.conversations.values()) {
       if (conversation.contact?.id !== data.id) continue;
-      const { id, name, phone, avatarUrl } = data;
+      const { id, name = null, phone = null, avatarUrl = null } = data; // of an erased one there is only the id
       inbox.setConversation({ ...conversation, contact: { id, name, phone, avatarUrl } });
     }
     const renamed = (by: Message["sender"]) =>
-      by.kind === "contact" && by.id === data.id ? { ...by, name: data.name } : by;
+      by.kind === "contact" && by.id === data.id ? { ...by, name: data.name ?? null } : by;
     inbox.changeAll((message) => {
       const sender = renamed(message.sender);
       const reactions = message.reactions.map((one) => ({ ...one, by: renamed(one.by) }));

@@ -132,5 +132,6 @@ export function useQueues() {
 
 export interface QueueFigures {
   name: string; depth: number; inFlight: number; oldestAgeSeconds: number | null; ratePerMinute: number; errorRate: number;
-  dead: number; series: unknown[];
+  dead: number; paused: { since: string; reason: string } | null; sentence: string | null;
+  series: { at: string; completed: number; failed: number }[];
 }

@@ -153,7 +153,9 @@ test("useTyping and usePresence show the others", async () => {
 });
 
 test("useMediaUrl answers a URL, useQueues the queues", async () => {
-  const queue = { name: "inbound", depth: 3, inFlight: 0, oldestAgeSeconds: 1, ratePerMinute: 2, errorRate: 0, dead: 0, series: [] };
+  const series = [{ at: "2026-03-01T12:00:00.000Z", completed: 10, failed: 0 }];
+  const figures = { depth: 3, inFlight: 0, oldestAgeSeconds: 1, ratePerMinute: 2, errorRate: 0, dead: 0 };
+  const queue = { name: "inbound", ...figures, paused: null, sentence: null, series };
   const expiresAt = new Date(Date.now() + 300_000).toISOString();
   const { shown, leave } = await page(() => ({ media: hooks.useMediaUrl("f1", { thumbnail: true }), queues: hooks.useQueues() }), (_, world) => {
     const answer = world.answer;

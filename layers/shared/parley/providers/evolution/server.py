@@ -85,7 +85,7 @@ class Server:
         """Whether the account can send."""
         state = self.ask_state(account)
         if isinstance(state, Refused):
-            return Checkup(ok=False, reason=state.message)
+            return Checkup(ok=False, reason=state.message, code=state.code)
         if not isinstance(state, str):
             return Checkup(ok=False, reason="The Evolution server does not answer.", unreachable=True)
         if state == "open":

@@ -27,13 +27,13 @@ class Accounts:
         """GET the number with its token."""
         token = token_of(account)
         if token is None:
-            return Checkup(False, without_token().message)
+            return Checkup(False, without_token().message, code=without_token().code)
         answer = self._graph.call("GET", f"{self._graph.url(account.account_id)}?fields={FIELDS}", token)
         if isinstance(answer, NotSent | Uncertain):
             return Checkup(False, f"Meta did not answer ({answer.reason}).", unreachable=True)
         match trouble(answer):
-            case Refused(message=message):
-                return Checkup(False, message)
+            case Refused(code=code, message=message):
+                return Checkup(False, message, code=code)
             case NotSent(reason=reason) | Uncertain(reason=reason):
                 return Checkup(False, f"Meta did not say ({reason}).", unreachable=True)
         said = answer.object()

@@ -52,6 +52,7 @@ class Telegram:
         delete=True,
         typing=True,
         groups=True,
+        receipts=False,
         # A group that moved is asked twice: with a file what comes first is a question.
         longest_send=2 * USUAL.longest,
         longest_file_send=_FILES.longest + QUICK.longest,

@@ -79,7 +79,7 @@ class Sender:
         answer = self._api.call(Call("getMe", {}), account)
         outcome = _judged(answer)
         if isinstance(outcome, Refused):
-            return Checkup(ok=False, reason=outcome.message)
+            return Checkup(ok=False, reason=outcome.message, code=outcome.code)
         bot = object_of(outcome.object().get("result")) if isinstance(outcome, Answer) else {}
         bot_id = number(bot.get("id"))
         if bot_id is None:

@@ -98,11 +98,12 @@ class Deeds:
                 return _checkup(Fields(answer.object()).object("data"))
             case Answer(status=status) if status in {401, 402, 403, 404, 405, 500}:
                 row = meaning(status, error_of(answer))
-                return Checkup(ok=False, reason=row.sentence, unreachable=row.deed not in {"lost", "refused"})
+                unreachable = row.deed not in {"lost", "refused"}
+                return Checkup(ok=False, reason=row.sentence, unreachable=unreachable, code=row.code)
             case Answer(status=status):
                 return Checkup(ok=False, reason=f"WuzAPI answered with {status}.", unreachable=True)
-            case Refused(message=message):
-                return Checkup(ok=False, reason=message)
+            case Refused(code=code, message=message):
+                return Checkup(ok=False, reason=message, code=code)
             case NotSent(reason=reason) | Uncertain(reason=reason):
                 return Checkup(ok=False, reason=f"WuzAPI did not answer ({reason}).", unreachable=True)
         return Checkup(ok=False, reason="WuzAPI did not answer.", unreachable=True)

@@ -68,7 +68,7 @@ class Sender:
         """GET the instance's status."""
         answer = self._call("GET", "status", account)
         if isinstance(answer, Refused):
-            return Checkup(ok=False, reason=answer.message)
+            return Checkup(ok=False, reason=answer.message, code=answer.code)
         if not isinstance(answer, Answer):
             return Checkup(ok=False, reason="Z-API did not answer.", unreachable=True)
         if answer.status in _NOT_PROCESSED or answer.status >= 500:
@@ -147,7 +147,8 @@ def _trouble(answer: Answer) -> NotSent | Uncertain | Refused | None:
 def _checked(http_status: int, status: Mapping[str, Any]) -> Checkup:
     """`error` is there in every state ("You are already connected."), so it only counts where `connected` is not."""
     if not 200 <= http_status < 300 or "connected" not in status:
-        return Checkup(ok=False, reason=refusal(status.get("error"), None, http_status).sentence)
+        meaning = refusal(status.get("error"), None, http_status)
+        return Checkup(ok=False, reason=meaning.sentence, code=meaning.code)
     if status["connected"] is not True:
         return Checkup(ok=False, reason=DISCONNECTED.sentence)
     offline = status.get("smartphoneConnected") is False

@@ -2,9 +2,10 @@
 -- The account's connection as the gateway told it last; the same state again changes nothing.
 update integrations i
 set state = case when i.state = 'paused' and %(state)s = 'disconnected' then i.state else %(state)s end,
-  state_reason = %(reason)s, state_at = %(received_at)s, version = version + 1, updated_at = now()
+  state_reason = %(reason)s, state_code = %(code)s, state_at = %(received_at)s, version = version + 1, updated_at = now()
 where tenant_id = %(tenant_id)s and id = %(id)s and (state_at is null or state_at < %(received_at)s)
-  and (state, coalesce(state_reason, '')) is distinct from (%(state)s, coalesce(%(reason)s, ''))
+  and (state, coalesce(state_reason, ''), coalesce(state_code, ''))
+    is distinct from (%(state)s, coalesce(%(reason)s, ''), coalesce(%(code)s, ''))
 returning id, provider, channel, name, account_id, state, state_reason
 
 -- name: add_notice

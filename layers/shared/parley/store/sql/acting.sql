@@ -16,6 +16,8 @@ left join lateral contact_address(
   m.tenant_id, sender_contact(m.tenant_id, m.integration_id, m.from_kind, m.from_key, m.sender_id), m.integration_id
 ) w on c.group_id is not null and m.sender_kind = 'contact'
 where m.tenant_id = %(tenant_id)s and m.id = %(id)s
+  and not exists (
+    select from contacts p where p.tenant_id = c.tenant_id and p.id = c.contact_id and p.erased_at is not null)
 
 -- name: conversation
 -- A conversation that something is to be done in, with its account.
@@ -28,6 +30,8 @@ join integrations i on i.tenant_id = c.tenant_id and i.id = c.integration_id
 left join groups g on g.tenant_id = c.tenant_id and g.id = c.group_id
 left join lateral contact_address(c.tenant_id, c.contact_id, c.integration_id) a on c.reply_address is null
 where c.tenant_id = %(tenant_id)s and c.id = %(id)s
+  and not exists (
+    select from contacts p where p.tenant_id = c.tenant_id and p.id = c.contact_id and p.erased_at is not null)
 
 -- name: lock_read_horizon
 -- Up to where a conversation is read.

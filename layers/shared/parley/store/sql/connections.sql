@@ -114,6 +114,19 @@ where c.tenant_id = %(tenant_id)s and c.state = 'active'
   and c.id > %(after)s and (%(up_to)s::text is null or c.id <= %(up_to)s)
   and coalesce(c.held_until, '-infinity') <= now()
 
+-- name: page
+-- The open sockets, the latest opened first, with their people and what they listen to.
+select c.id, c.user_id, u.name, c.state, c.visible, c.connected_at, c.seen_at, c.expires_at,
+  array(
+    select s.topic from subscriptions s where s.tenant_id = c.tenant_id and s.connection_id = c.id order by s.topic
+  ) as topics
+from connections c
+left join users u on u.tenant_id = c.tenant_id and u.id = c.user_id
+where c.tenant_id = %(tenant_id)s and c.expires_at > now()
+  and (%(after_at)s::timestamptz is null or (c.connected_at, c.id) < (%(after_at)s, %(after_id)s::text))
+order by c.connected_at desc, c.id desc
+limit %(limit)s
+
 -- name: hold
 -- Nothing is pushed to these for a while: they could not be reached, and others should not wait for that again.
 update connections set held_until = clock_timestamp() + %(term)s

@@ -1,7 +1,7 @@
 -- name: page
 -- A page of the contacts, the newest first; who was joined to another is not one any more.
 select p.id from contacts p
-where p.tenant_id = %(tenant_id)s and p.merged_into is null
+where p.tenant_id = %(tenant_id)s and p.merged_into is null and p.erased_at is null
   and (%(after)s::uuid is null or p.id < %(after)s)
   and (%(blocked)s::boolean is null or p.blocked = %(blocked)s)
   and (%(phone)s::text is null or exists (
@@ -9,6 +9,10 @@ where p.tenant_id = %(tenant_id)s and p.merged_into is null
     where a.tenant_id = p.tenant_id and a.contact_id = p.id and a.kind = 'phone' and a.value = %(phone)s))
 order by p.id desc
 limit %(limit)s
+
+-- name: page_in_sight
+-- The same for a reader who does not see all.
+select id from contacts_in_sight(%(after)s::uuid, %(phone)s::text, %(blocked)s::boolean, %(limit)s::int) as f(id)
 
 -- name: by_phone
 -- Whose number is this?
@@ -19,7 +23,7 @@ where tenant_id = %(tenant_id)s and scope = '00000000-0000-0000-0000-00000000000
 -- name: lock
 -- A contact to change.
 select id, name, attributes, blocked, version from contacts
-where tenant_id = %(tenant_id)s and id = %(id)s
+where tenant_id = %(tenant_id)s and id = %(id)s and erased_at is null
 for no key update
 
 -- name: change

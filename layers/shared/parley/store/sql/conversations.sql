@@ -4,22 +4,31 @@ select c.id, c.integration_id, c.status, c.snoozed_until, c.assignee_id, c.label
   c.group_id, c.version, clock_timestamp() as now
 from conversations c
 where c.tenant_id = %(tenant_id)s and c.id = %(id)s
+  and not exists (
+    select from contacts p where p.tenant_id = c.tenant_id and p.id = c.contact_id and p.erased_at is not null)
 for no key update of c
 
 -- name: change
 -- What a person set.
 update conversations
 set status = %(status)s, snoozed_until = %(snoozed_until)s, priority = %(priority)s, labels = %(labels)s::text[],
+  put_back = put_back and %(status)s <> 'resolved',
   version = version + 1, updated_at = now()
 where tenant_id = %(tenant_id)s and id = %(id)s
 
 -- name: assign
--- Whose it is now. `automatic`: nobody chose.
+-- Whose it is now. `automatic`: nobody chose. What somebody puts back is given to nobody by turns before it is resolved.
 update conversations
 set assignee_id = %(assignee_id)s::uuid,
   auto_assigned_at = case when %(automatic)s::boolean then clock_timestamp() end,
+  put_back = %(assignee_id)s::uuid is null and not %(automatic)s::boolean and status <> 'resolved',
   version = version + 1, updated_at = now()
 where tenant_id = %(tenant_id)s and id = %(id)s
+
+-- name: reopen
+-- What was resolved goes on.
+update conversations set status = 'open', version = version + 1, updated_at = now()
+where tenant_id = %(tenant_id)s and id = %(id)s and status = 'resolved'
 
 -- name: insert_timeline
 -- What happened, by whom.
@@ -56,6 +65,10 @@ on conflict on constraint followers_pkey do nothing
 -- name: unfollow
 -- One follower less.
 delete from followers where tenant_id = %(tenant_id)s and conversation_id = %(id)s and user_id = %(user_id)s
+
+-- name: count_change
+-- Something beside the row changed that is shown with it.
+update conversations set version = version + 1, updated_at = now() where tenant_id = %(tenant_id)s and id = %(id)s
 
 -- name: followers
 -- Who follows a conversation.

@@ -10,10 +10,10 @@ cross join lateral (
 where t.id = %(tenant_id)s and r.rule ->> 'mode' = 'round_robin'
 
 -- name: is_any_waiting
--- Whether a conversation of these accounts is nobody's.
+-- Whether a conversation of these accounts is nobody's, and nobody put it back.
 select exists (
   select from conversations c
-  where c.tenant_id = %(tenant_id)s and c.status = 'open' and c.assignee_id is null
+  where c.tenant_id = %(tenant_id)s and c.status = 'open' and c.assignee_id is null and not c.put_back
     and c.integration_id = any (%(integrations)s::uuid[])
 ) as found
 
@@ -55,9 +55,9 @@ where u.tenant_id = %(tenant_id)s and u.disabled_at is null and u.status is null
 order by t.assigned_at nulls first, u.id
 
 -- name: unassigned
--- Conversations that are nobody's, the longest silence first.
+-- Conversations that are nobody's, the longest silence first; but for those that somebody put back.
 select c.id, c.assignee_id, c.integration_id from conversations c
-where c.tenant_id = %(tenant_id)s and c.status = 'open' and c.assignee_id is null
+where c.tenant_id = %(tenant_id)s and c.status = 'open' and c.assignee_id is null and not c.put_back
   and c.integration_id = any (%(integrations)s::uuid[])
 order by c.last_message_at, c.id
 limit %(at_most)s

@@ -1,6 +1,10 @@
 -- name: make_partitions
--- A week of partitions ahead.
-select make_partitions((now() at time zone 'UTC')::date + n) from generate_series(0, 7) n
+-- The partitions that are missing.
+select make_due_partitions(%(days)s) as made
+
+-- name: missing_partitions
+-- The days and months without a partition.
+select parent, first_missing from missing_partitions((now() at time zone 'UTC')::date, %(days)s)
 
 -- name: forget_pacing
 -- The paces of those who were not written to lately.
@@ -36,3 +40,23 @@ delete from tickets where tenant_id = %(tenant_id)s and expires_at < now()
 -- name: find_lagging_tenants
 -- Tenants with listeners behind the log.
 select tenant_id from find_lagging_tenants(%(older_than)s)
+
+-- name: read
+-- How each step went, the one that was begun the longest ago first.
+select step, started_at, ended_at, last_ok_at, found, ms, error from read_housekeeping()
+
+-- name: begin
+-- A step begins.
+select begin_housekeeping(%(step)s)
+
+-- name: end
+-- A step ended so.
+select end_housekeeping(%(step)s, %(found)s, %(ms)s, %(error)s)
+
+-- name: count_stuck_sends
+-- How many conversations have a send that nobody looks after.
+select count_stuck_sends(%(older_than)s, %(at_most)s) as stuck
+
+-- name: now
+-- The database's clock.
+select now()

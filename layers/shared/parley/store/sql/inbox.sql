@@ -1,3 +1,15 @@
+-- name: patterns
+-- What a person looks for among customers and groups.
+select owner_patterns(%(given)s) as patterns
+
+-- name: find_owners
+-- Whose conversations are looked for, at most so many of them.
+select id from find_owners(%(patterns)s::text[], %(at_most)s::int) as f(id)
+
+-- name: plan_each_time
+-- What is looked for decides how it is best found: by the few it fits, or by walking where it fits many.
+select set_config('plan_cache_mode', 'force_custom_plan', true)
+
 -- name: newest_conversations
 -- A page of the inbox, the latest activity first. A conversation without a message stands before all others. settled and
 -- head: what this snapshot has surely seen, and what it surely has not (see changed_conversations).
@@ -11,8 +23,11 @@ where c.tenant_id = %(tenant_id)s
   and (%(integration_id)s::uuid is null or c.integration_id = %(integration_id)s)
   and (%(label)s::text is null or %(label)s = any (c.labels))
   and (%(unread)s::boolean is null or (c.unread_count > 0) = %(unread)s)
-  and (%(name_like)s::text is null
-    or goes_by(c.tenant_id, c.contact_id, c.group_id, %(name_like)s, %(digits_like)s))
+  and (%(owners)s::uuid[] is null or c.owner_id = any (%(owners)s))
+  and (%(patterns)s::text[] is null or is_owner(%(patterns)s, c.contact_id, c.group_id))
+  and (%(follower)s::uuid is null or exists (
+    select from followers f
+    where f.tenant_id = c.tenant_id and f.conversation_id = c.id and f.user_id = %(follower)s))
   and (%(before)s::timestamptz is null or c.last_message_at < %(before)s)
   and (
     not %(resumes)s
@@ -36,8 +51,11 @@ with matching as not materialized (
     and (%(integration_id)s::uuid is null or c.integration_id = %(integration_id)s)
     and (%(label)s::text is null or %(label)s = any (c.labels))
     and (%(unread)s::boolean is null or (c.unread_count > 0) = %(unread)s)
-    and (%(name_like)s::text is null
-      or goes_by(c.tenant_id, c.contact_id, c.group_id, %(name_like)s, %(digits_like)s))
+    and (%(owners)s::uuid[] is null or c.owner_id = any (%(owners)s))
+    and (%(patterns)s::text[] is null or is_owner(%(patterns)s, c.contact_id, c.group_id))
+    and (%(follower)s::uuid is null or exists (
+      select from followers f
+      where f.tenant_id = c.tenant_id and f.conversation_id = c.id and f.user_id = %(follower)s))
     and (%(before)s::timestamptz is null or c.last_message_at < %(before)s)
     and (not %(resumes)s or ((c.xmin::text::bigint - %(head)s::bigint) & 4294967295) >= 2147483648)
 ),
@@ -79,8 +97,11 @@ where c.tenant_id = %(tenant_id)s
   and (%(integration_id)s::uuid is null or c.integration_id = %(integration_id)s)
   and (%(label)s::text is null or %(label)s = any (c.labels))
   and (%(unread)s::boolean is null or (c.unread_count > 0) = %(unread)s)
-  and (%(name_like)s::text is null
-    or goes_by(c.tenant_id, c.contact_id, c.group_id, %(name_like)s, %(digits_like)s))
+  and (%(owners)s::uuid[] is null or c.owner_id = any (%(owners)s))
+  and (%(patterns)s::text[] is null or is_owner(%(patterns)s, c.contact_id, c.group_id))
+  and (%(follower)s::uuid is null or exists (
+    select from followers f
+    where f.tenant_id = c.tenant_id and f.conversation_id = c.id and f.user_id = %(follower)s))
   and (%(before)s::timestamptz is null or c.last_message_at < %(before)s)
   and (
     ((c.xmin::text::bigint - %(settled)s::bigint) & 4294967295) < 2147483648
@@ -114,7 +135,11 @@ limit %(limit)s
 
 -- name: has_conversation
 -- Whether the tenant has this conversation.
-select exists (select from conversations c where c.tenant_id = %(tenant_id)s and c.id = %(id)s) as found
+select exists (
+  select from conversations c
+  left join contacts p on p.tenant_id = c.tenant_id and p.id = c.contact_id
+  where c.tenant_id = %(tenant_id)s and c.id = %(id)s and p.erased_at is null
+) as found
 
 -- name: reachable
 -- Whether the database answers.

@@ -2,7 +2,7 @@
 -- Contacts, locked in the order in which all who join lock them.
 select id, merged_into, name, name_at, avatar_url, avatar_at, attributes, blocked
 from contacts
-where tenant_id = %(tenant_id)s and id = any (%(ids)s)
+where tenant_id = %(tenant_id)s and id = any (%(ids)s) and erased_at is null
 order by id
 for no key update
 

@@ -63,7 +63,7 @@ select p.id, max(m.seen_at) as seen_at
 from conversations c
 join group_members m on m.tenant_id = c.tenant_id and m.group_id = c.group_id
 join contacts o on o.tenant_id = m.tenant_id and o.id = m.contact_id
-join contacts p on p.tenant_id = o.tenant_id and p.id = coalesce(o.merged_into, o.id)
+join contacts p on p.tenant_id = o.tenant_id and p.id = coalesce(o.merged_into, o.id) and p.erased_at is null
 where c.tenant_id = %(tenant_id)s and c.id = %(conversation_id)s and (%(after)s::uuid is null or p.id > %(after)s)
 group by p.id
 order by p.id

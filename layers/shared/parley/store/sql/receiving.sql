@@ -4,7 +4,7 @@ select a.scope, a.kind, a.value, a.contact_id, c.name, c.name_at
 from jsonb_to_recordset(%(aliases)s) as w(scope uuid, kind text, value text)
 join contact_aliases a
   on a.tenant_id = %(tenant_id)s and a.scope = w.scope and a.kind = w.kind and a.value = w.value
-join contacts c on c.tenant_id = %(tenant_id)s and c.id = a.contact_id
+join contacts c on c.tenant_id = %(tenant_id)s and c.id = a.contact_id and c.erased_at is null
 order by c.id
 for no key update of c
 

@@ -3,12 +3,16 @@
 -- the group, else to the address that last wrote, else (nobody has) to the contact's strongest.
 select c.id, c.merged_into, c.integration_id, c.owner_id, c.group_id is not null as is_group, c.last_number,
   c.last_message_at, c.last_message_key, coalesce(g.address, c.reply_address, a.address) as reply_address,
-  c.window_expires_at, coalesce(c.window_expires_at <= clock_timestamp(), true) as window_closed, i.provider, i.settings
+  c.window_expires_at, coalesce(c.window_expires_at <= clock_timestamp(), true) as window_closed, c.status,
+  coalesce(p.blocked, false) as blocked, i.provider, i.settings
 from conversations c
 join integrations i on i.tenant_id = c.tenant_id and i.id = c.integration_id
+left join contacts p on p.tenant_id = c.tenant_id and p.id = c.contact_id
 left join groups g on g.tenant_id = c.tenant_id and g.id = c.group_id
 left join lateral contact_address(c.tenant_id, c.contact_id, c.integration_id) a on c.reply_address is null
 where c.tenant_id = %(tenant_id)s and c.id = %(id)s
+  and not exists (
+    select from contacts p where p.tenant_id = c.tenant_id and p.id = c.contact_id and p.erased_at is not null)
 for no key update of c
 
 -- name: find_by_client_key
@@ -104,6 +108,7 @@ select m.id, m.integration_id, m.conversation_id, c.owner_id, m.kind, m.body, m.
   i.provider, i.account_id, i.credentials, i.settings, i.state = 'connected' and i.held_at is null as connected,
   coalesce(q.ours, false) as reply_to_ours, w.kind as author_kind, w.address as author_address,
   greatest(0, extract(epoch from coalesce(m.not_before, now()) - now()))::float8 as due_in,
+  greatest(0, extract(epoch from clock_timestamp() - m.occurred_at))::float8 as waited,
   exists (
     select from messages s
     where s.tenant_id = m.tenant_id and s.conversation_id = m.conversation_id and s.status = 'sending'

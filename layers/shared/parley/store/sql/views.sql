@@ -9,7 +9,12 @@ select
     where a.tenant_id = c.tenant_id and a.contact_id = c.contact_id and a.kind = 'phone'
     order by a.created_at, a.value limit 1
   ) as contact_phone,
-  u.id as assignee_id, u.name as assignee_name,
+  u.id as assignee_id, u.name as assignee_name, (
+    select jsonb_agg(jsonb_build_object('id', o.id, 'name', o.name) order by f.created_at, o.id)
+    from followers f
+    join users o on o.tenant_id = f.tenant_id and o.id = f.user_id
+    where f.tenant_id = c.tenant_id and f.conversation_id = c.id and o.disabled_at is null
+  ) as followers,
   m.id as last_id, m.body as last_body, m.kind as last_kind, m.direction as last_direction, m.status as last_status,
   m.occurred_at as last_occurred_at, m.deleted_at as last_deleted_at
 from conversations c
@@ -18,7 +23,7 @@ left join contacts p on p.tenant_id = c.tenant_id and p.id = c.contact_id
 left join groups g on g.tenant_id = c.tenant_id and g.id = c.group_id
 left join users u on u.tenant_id = c.tenant_id and u.id = c.assignee_id
 left join messages m on m.tenant_id = c.tenant_id and m.id = c.last_message_id
-where c.tenant_id = %(tenant_id)s and c.id = any (%(ids)s)
+where c.tenant_id = %(tenant_id)s and c.id = any (%(ids)s) and p.erased_at is null
 
 -- name: messages
 -- Messages with all that their view shows, by ids.
@@ -52,8 +57,9 @@ from messages m
 left join contact_aliases f on f.tenant_id = m.tenant_id and f.kind = m.from_kind and f.value = m.from_key
   and f.scope = case m.from_kind when 'phone' then '00000000-0000-0000-0000-000000000000' else m.integration_id end
 left join contacts s on m.sender_kind = 'contact' and s.tenant_id = m.tenant_id and s.id = m.sender_id
-left join contacts p on m.sender_kind = 'contact' and p.tenant_id = m.tenant_id
-  and p.id = coalesce(f.contact_id, s.merged_into, s.id)
+-- By a row of its own (`offset 0`): looked up by an id made of two optional rows, every contact of the company is read.
+left join lateral (select coalesce(f.contact_id, s.merged_into, s.id) as id offset 0) w on true
+left join contacts p on m.sender_kind = 'contact' and p.tenant_id = m.tenant_id and p.id = w.id
 left join users u on m.sender_kind = 'user' and u.tenant_id = m.tenant_id and u.id = m.sender_id
 left join api_keys k on m.sender_kind = 'bot' and k.tenant_id = m.tenant_id and k.id = m.sender_id
 left join messages r on r.tenant_id = m.tenant_id and r.integration_id = m.integration_id
@@ -76,7 +82,7 @@ select
     ), '[]'
   ) as aliases
 from contacts p
-where p.tenant_id = %(tenant_id)s and p.id = any (%(ids)s)
+where p.tenant_id = %(tenant_id)s and p.id = any (%(ids)s) and p.erased_at is null
 
 -- name: names
 -- The names of people and of keys, by ids.
