@@ -36,7 +36,7 @@ export interface Conversation {
   contact: { id: string; name: string | null; phone: string | null; avatarUrl: string | null } | null;
   group: { id: string; name: string | null } | null; status: "open" | "pending" | "resolved" | "snoozed";
   snoozedUntil: string | null; assignee: { id: string; name: string } | null; labels: string[]; priority: string;
-  unreadCount: number; lastMessage: LastMessage | null; lastNumber: number;
+  followers: { id: string; name: string }[]; unreadCount: number; lastMessage: LastMessage | null; lastNumber: number;
   window: { open: boolean; expiresAt: string } | null; createdAt: string; updatedAt: string; version: number;
 }
 

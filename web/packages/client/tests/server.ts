@@ -278,7 +278,7 @@ function newConversation(id: string, at: string): Conversation {
   return {
     id, integrationId: "i1", channel: "whatsapp", provider: "meta", bot: null,
     contact: { id: `c-${id}`, name: "Bea", phone: "+5511955550100", avatarUrl: null }, group: null, status: "open", snoozedUntil: null,
-    assignee: null, labels: [], priority: "none", unreadCount: 0, lastMessage: null, lastNumber: 0, window: null,
+    assignee: null, followers: [], labels: [], priority: "none", unreadCount: 0, lastMessage: null, lastNumber: 0, window: null,
     createdAt: at, updatedAt: at, version: 0,
   };
 }
