@@ -66,11 +66,6 @@ class File:
         """The content in base64."""
         return base64.b64encode(self.content).decode()
 
-    @property
-    def data_uri(self) -> str:
-        """The content as a data URI."""
-        return f"data:{self.mime_type};base64,{self.base64}"
-
     def shown(self) -> dict[str, object]:
         """The file as the phone page gets it: by a path of its own port."""
         path = f"/simulator/media/{self.id}"

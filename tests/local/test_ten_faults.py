@@ -317,8 +317,8 @@ def test_the_clock_of_a_stuck_send(operator: Operator, number: Number) -> None:
         assert "1 conversation has a send that nobody looks after." in operator.queue("outbound")["sentence"]
         eventually(lambda: operator.step("stuck_sends")["found"] == 1)
         assert operator.measured("send.failure", since) == []
+    eventually(lambda: number.http.get(f"/v1/messages/{message_id}").json()["data"]["status"] == "unknown")
     operator.sees("send.failure", since)
-    assert number.http.get(f"/v1/messages/{message_id}").json()["data"]["status"] == "unknown"
     eventually(lambda: operator.step("stuck_sends")["sentence"] is None)
 
 
