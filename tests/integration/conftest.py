@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -29,6 +29,9 @@ from parley.services.process import Processor
 from parley.services.send import SendRequest, SendResult, resend_message, send_message
 from parley.store.database import Database
 from parley.store.views import load_messages
+
+if TYPE_CHECKING:
+    from tests.integration.erasing_company import Company
 
 ACCOUNT = "123456789"
 APP_SECRET = "app-secret"
@@ -392,3 +395,20 @@ def desk(
     with database.transaction(agent.tenant_id) as tx:
         desk.conversation_id = tx.value("select id from conversations")
     return desk
+
+
+@pytest.fixture
+def company(
+    database: Database,
+    sealer: Sealer,
+    tenant: uuid.UUID,
+    make_user: Callable[..., Principal],
+    make_integration: Callable[..., uuid.UUID],
+    owner_url: str,
+) -> Company:
+    """A company from which contacts are erased."""
+    # Here, because it is made of what stands in this file.
+    from tests.integration.erasing_company import ACCOUNT, Company
+
+    admin = make_user(tenant, "Clara", "admin")
+    return Company(database, sealer, admin, make_integration(tenant, account_id=ACCOUNT), owner_url)

@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from parley.cloud.sealing import Sealer
-from parley.domain.principal import Principal
 from parley.domain.tombstones import PREFIX
 from parley.services.reapply import reapply
 from parley.services.suppress import Suppression
 from parley.store.database import Database
 from tests.conftest import Server
 from tests.integration.erasing_company import (
-    ACCOUNT,
     PERSON,
     SECRET,
     Company,
     hashing_of,
     live,
 )
-
-
-@pytest.fixture
-def company(
-    database: Database,
-    sealer: Sealer,
-    tenant: UUID,
-    make_user: Callable[..., Principal],
-    make_integration: Callable[..., UUID],
-    owner_url: str,
-) -> Company:
-    admin = make_user(tenant, "Clara", "admin")
-    return Company(database, sealer, admin, make_integration(tenant, account_id=ACCOUNT), owner_url)
 
 
 @pytest.fixture

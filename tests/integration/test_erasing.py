@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from parley.cloud.sealing import Sealer
 from parley.domain.errors import Conflict, NotFound, Unavailable
 from parley.domain.identity import Address, Person
 from parley.domain.incoming import (
@@ -24,7 +23,6 @@ from parley.domain.principal import Principal
 from parley.services.erase import Erasing
 from parley.services.same_person import SamePerson
 from parley.services.suppress import Suppression
-from parley.store.database import Database
 from parley.store.views import load_contacts
 from tests.integration.erasing_company import (
     ACCOUNT,
@@ -42,19 +40,6 @@ from tests.integration.erasing_company import (
     message,
 )
 from tests.integration.naive.erasing import AskedBefore
-
-
-@pytest.fixture
-def company(
-    database: Database,
-    sealer: Sealer,
-    tenant: UUID,
-    make_user: Callable[..., Principal],
-    make_integration: Callable[..., UUID],
-    owner_url: str,
-) -> Company:
-    admin = make_user(tenant, "Clara", "admin")
-    return Company(database, sealer, admin, make_integration(tenant, account_id=ACCOUNT), owner_url)
 
 
 def test_nothing_of_an_erased_person_is_left_in_any_table_or_bucket(company: Company) -> None:

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from parley.cloud.sealing import Sealer
 from parley.domain.errors import NotFound
-from parley.domain.principal import Principal
 from parley.services import export
 from parley.services.export import Exporting
 from parley.services.same_person import SamePerson
-from parley.store.database import Database
-from tests.integration.erasing_company import ACCOUNT, NAME, NUMBER, OTHER, PERSON, WORDS, Company, live, message
-
-
-@pytest.fixture
-def company(
-    database: Database,
-    sealer: Sealer,
-    tenant: UUID,
-    make_user: Callable[..., Principal],
-    make_integration: Callable[..., UUID],
-    owner_url: str,
-) -> Company:
-    admin = make_user(tenant, "Clara", "admin")
-    return Company(database, sealer, admin, make_integration(tenant, account_id=ACCOUNT), owner_url)
+from tests.integration.erasing_company import NAME, NUMBER, OTHER, PERSON, WORDS, Company, live, message
 
 
 def exported(company: Company, contact_id: UUID, limit: int = 200) -> list[dict[str, Any]]:

@@ -234,6 +234,7 @@ def _read(asked: Mapping[str, Any]) -> Wanted:
 
 def _shown(row: Row) -> View:
     asked = row["asked"]
+    done = sum(row[name] for name in OUTCOMES)
     return {
         "id": str(row["id"]),
         "state": row["state"],
@@ -242,8 +243,9 @@ def _shown(row: Row) -> View:
             **{name: asked.get(name) for name in ("state", "integrationId", "q")},
             **{name: _moment(asked.get(name)) for name in ("from", "to")},
         },
-        "total": row["total"],
-        "done": sum(row[name] for name in OUTCOMES),
+        # What was received before the replay and stored after it began is replayed too.
+        "total": max(row["total"], done),
+        "done": done,
         "outcomes": {name: row[name] for name in OUTCOMES},
         "by": {
             "kind": row["actor_kind"],
